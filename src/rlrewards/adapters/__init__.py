@@ -1,0 +1,1 @@
+"""Translations to the reward signatures of trainers; they decide nothing."""

@@ -1,0 +1,1 @@
+"""Reward functions, one idea a file; the public ones are names of `rlrewards` itself."""
