@@ -1,0 +1,113 @@
+"""From a loss per token ``[B, T]`` to the loss: five ways, each with its mask and its denominator.
+
+The denominator decides what a token weighs. By default it is counted on the tensors given; for the
+same gradient however a batch is cut into micro-batches and ranks, pass the count over the *whole*
+optimizer step. Losses of micro-batches then add up. (Where ranks *average* their gradients,
+multiply by the number of ranks.)
+
+A batch without a valid token gives 0 with zero gradients. A NaN at a valid token gives a NaN loss
+and NaN gradients at the valid tokens, never a step that quietly leaves the token out.
+"""
+
+import torch
+from torch import Tensor
+
+from rlrewards.objectives import _checks
+from rlrewards.objectives.masked import count, wide_sum
+
+Denominator = float | Tensor | None
+
+
+def token_mean(x: Tensor, mask: Tensor, *, denominator: Denominator = None) -> Tensor:
+    """Every token of the batch weighs the same: ``Σ m·x / D``, D = the valid tokens by default.
+
+    DAPO, arXiv 2503.14476, eqs 8 and 12, with D the tokens of the global batch. With the default
+    and several micro-batches it is TRL's ``bnpo`` instead, which depends on how the batch is cut.
+
+    Shapes: ``x``, ``mask`` ``[B, T]`` → scalar, in at least float32. Raises ``ValueError`` if they
+    differ, or for a negative or NaN denominator.
+
+    >>> x, mask = torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([[1, 1], [1, 0]])
+    >>> token_mean(x, mask), token_mean(x, mask, denominator=6)
+    (tensor(3.), tensor(1.5000))
+    """
+    x, mask = _checked(x, mask)
+    return _divide(wide_sum(x, mask), count(mask) if denominator is None else denominator, x)
+
+
+def token_sum(x: Tensor, mask: Tensor, *, denominator: Denominator = 1.0) -> Tensor:
+    """Sum over the tokens: ``Σ m·x / D``, D = 1 by default.
+
+    Shapes, dtypes and errors as for ``token_mean``.
+
+    >>> token_sum(torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([[1, 1], [1, 0]]))
+    tensor(9.)
+    """
+    x, mask = _checked(x, mask)
+    return _divide(wide_sum(x, mask), 1.0 if denominator is None else denominator, x)
+
+
+def sequence_mean(x: Tensor, mask: Tensor, *, denominator: Denominator = None) -> Tensor:
+    """Every sequence weighs the same: ``(1/D) Σᵢ (1/nᵢ) Σₜ m·x``, D = the rows by default.
+
+    GRPO, arXiv 2402.03300. A row without a valid token adds 0 and still counts in the default D, as
+    in TRL (verl leaves it out: pass the number of rows that you count).
+
+    Shapes, dtypes and errors as for ``token_mean``.
+
+    >>> sequence_mean(torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([[1, 1], [1, 0]]))
+    tensor(3.5000)
+    """
+    x, mask = _checked(x, mask)
+    means = wide_sum(x, mask, 1) / count(mask, 1).clamp(min=1)
+    return _divide(means.sum(), len(x) if denominator is None else denominator, x)
+
+
+def sequence_sum(x: Tensor, mask: Tensor, *, denominator: Denominator = None) -> Tensor:
+    """Token sums, averaged over sequences: ``(1/D) Σᵢ Σₜ m·x``, D = the rows by default.
+
+    Shapes, dtypes and errors as for ``token_mean``.
+
+    >>> sequence_sum(torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([[1, 1], [1, 0]]))
+    tensor(4.5000)
+    """
+    x, mask = _checked(x, mask)
+    return _divide(wide_sum(x, mask), len(x) if denominator is None else denominator, x)
+
+
+def constant(x: Tensor, mask: Tensor, *, length: float, denominator: Denominator = None) -> Tensor:
+    """One weight for every token ever: ``Σ m·x / (D·length)``, D = the rows by default.
+
+    Dr.GRPO, arXiv 2503.20783. ``length`` is the generation limit in tokens: a setting of the run,
+    and never the padded width, which changes with the batch.
+
+    Shapes, dtypes and errors as for ``token_mean``; ``length`` must be positive.
+
+    >>> x, mask = torch.tensor([[1.0, 3.0], [5.0, 9.0]]), torch.tensor([[1, 1], [1, 0]])
+    >>> constant(x, mask, length=10)
+    tensor(0.4500)
+    """
+    if not length > 0:
+        raise ValueError(f"length is {length}, expected the generation limit in tokens, above 0")
+    x, mask = _checked(x, mask)
+    return _divide(wide_sum(x, mask) / length, len(x) if denominator is None else denominator, x)
+
+
+def _checked(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+    x = _checks.floats("x", x, ndim=2)
+    return x, _checks.boolean_mask(mask, "x", x)
+
+
+def _divide(total: Tensor, denominator: float | Tensor, x: Tensor) -> Tensor:
+    """``total / denominator`` in ``x``'s dtype; 0/0, a batch of nothing, is 0."""
+    if isinstance(denominator, Tensor):
+        if denominator.numel() != 1:
+            raise ValueError(f"denominator has shape {list(denominator.shape)}, expected a scalar")
+        below = denominator.detach().to(total).reshape(())
+    else:
+        _checks.at_least("denominator", denominator, 0.0)
+        below = total.new_tensor(float(denominator))
+    below = torch.where((below == 0) & (total == 0), 1.0, below).detach()
+    # NaN spoils the gradient of every valid token, not only that of its own cell.
+    spoilt = torch.where(total.isnan(), torch.nan, 1.0).detach()
+    return (total / below * spoilt).to(x.dtype)

@@ -1,0 +1,202 @@
+"""The tables that a scoring run ends with, as text for a terminal, a file or a pipe."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Collection, Iterator
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from rlrewards.progress import one_line
+from rlrewards.scoring_run import ScoringRun
+from rlrewards.tally import Example, Tally
+from rlrewards.verify.verdict import Status
+
+# Columns of the confusion table: what a verdict says, and the statuses that say it.
+_SAYS = {
+    "right": (Status.EQUAL,),
+    "wrong": (Status.DIFFERENT, Status.NO_ANSWER),
+    "undecided": (Status.UNDECIDED,),
+    "no reference": (Status.NO_REFERENCE,),
+}
+_PIPE_WIDTH = 120
+_VALUES_SHOWN = 100
+
+
+def summary_text(run: ScoringRun) -> str:
+    """Return the summary of a finished run.
+
+    Means of the rewards, the accuracy with its interval, counts of verdicts, the same for each
+    value of `by`, the confusion table when there are labels, and rows to look at.
+    """
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = max(console.width, _PIPE_WIDTH)
+    with console.capture() as captured:
+        for part in _parts(run):
+            console.print(part)
+    lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
+    return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
+
+
+def _parts(run: ScoringRun) -> Iterator[RenderableType]:
+    tally = run.tally
+    yield _headline(run)
+    yield _means(tally)
+    if tally.statuses:
+        yield _verdicts(tally)
+    if run.columns.by is not None:
+        yield _split(run.columns.by, run.by)
+        if len(run.by) > _VALUES_SHOWN:
+            yield Text(f"… and {len(run.by) - _VALUES_SHOWN:,} more values of {run.columns.by}")
+    if tally.confusions:
+        yield _confusions(tally)
+        yield Text(_confusion_line(tally))
+        yield from _examples(
+            "confused with their labels",
+            run.table.unit,
+            tally.confused,
+            tally.confused_count(True) + tally.confused_count(False),
+        )
+    if tally.undecided:
+        yield from _reasons(tally)
+        yield from _examples(
+            "undecided", run.table.unit, tally.undecided, tally.statuses[Status.UNDECIDED]
+        )
+
+
+def _headline(run: ScoringRun) -> Text:
+    tally = run.tally
+    parts = [f"{run.table.name}: {tally.rows:,} rows scored"]
+    if run.broken:
+        parts.append(f"{run.broken:,} broken")
+    if run.scored < tally.rows:
+        parts.append(f"{run.scored:,} of them now")
+    if run.seconds > 0:
+        parts.append(f"{run.scored / run.seconds:,.0f} rows a second")
+    return Text(", ".join(parts) + f" (stack {run.stack.fingerprint()})")
+
+
+def _means(tally: Tally) -> Table:
+    table = _table("reward", "mean", "rows", "None")
+    for name, mean in tally.means.items():
+        value = "–" if mean.value is None else f"{mean.value:.4f}"
+        table.add_row(name, value, f"{mean.count:,}", f"{mean.none:,}")
+    return table
+
+
+def _verdicts(tally: Tally) -> Table:
+    table = _table("accuracy", "95 % interval", "right", "graded", *_UNGRADED)
+    table.add_row(*_accuracy_cells(tally))
+    return table
+
+
+_UNGRADED = (Status.NO_ANSWER, Status.UNDECIDED, Status.NO_REFERENCE)
+
+
+def _accuracy_cells(tally: Tally) -> list[str]:
+    interval = tally.interval
+    return [
+        "–" if tally.accuracy is None else f"{tally.accuracy:.2%}",
+        "–" if interval is None else f"{interval.low:.2%} to {interval.high:.2%}",
+        f"{tally.correct:,}",
+        f"{tally.graded:,}",
+        *(f"{tally.statuses[status]:,}" for status in _UNGRADED),
+    ]
+
+
+def _split(column: str, by: dict[str | None, Tally]) -> Table:
+    headers = ("rows", "total", "accuracy", "95 % interval", "right", "graded", *_UNGRADED)
+    table = _table(column, *headers)
+    for value in _sorted(by)[:_VALUES_SHOWN]:
+        tally = by[value]
+        total = tally.means["total"].value
+        table.add_row(
+            "(none)" if value is None else one_line(value, 60),
+            f"{tally.rows:,}",
+            "–" if total is None else f"{total:.4f}",
+            *_accuracy_cells(tally),
+        )
+    return table
+
+
+def _sorted(values: Collection[str | None]) -> list[str | None]:
+    """Return values in the order of numbers when all are numbers, else of text, None last."""
+    present = [value for value in values if value is not None]
+    absent: list[str | None] = [None] if None in values else []
+    try:
+        return [*sorted(present, key=float), *absent]
+    except ValueError:
+        return [*sorted(present), *absent]
+
+
+def _confusions(tally: Tally) -> Table:
+    table = _table("label", *(f"verdict {says}" for says in _SAYS))
+    for label, name in ((True, "right"), (False, "wrong")):
+        counts = (sum(tally.confusions[label, s] for s in found) for found in _SAYS.values())
+        table.add_row(name, *(f"{count:,}" for count in counts))
+    return table
+
+
+def _confusion_line(tally: Tally) -> str:
+    refused, accepted = tally.confused_count(True), tally.confused_count(False)
+    return (
+        f"labels: {tally.labelled(True):,} right and {tally.labelled(False):,} wrong; "
+        f"{refused + accepted:,} confused ({refused:,} right ones refused, {accepted:,} wrong ones "
+        "accepted)"
+    )
+
+
+def _reasons(tally: Tally) -> Iterator[RenderableType]:
+    table = _table("reason for UNDECIDED", "rows")
+    for why, count in tally.undecided_reasons.most_common(10):
+        table.add_row(one_line(why, 100), f"{count:,}")
+    yield table
+
+
+def _examples(
+    what: str, unit: str, examples: list[Example], count: int
+) -> Iterator[RenderableType]:
+    if not examples:
+        return
+    shown = "" if count == len(examples) else f" (the first {len(examples)} of {count:,})"
+    table = Table(unit, "label", "verdict", "answer", "reference", "why", box=SIMPLE_HEAD)
+    for example in examples:
+        table.add_row(
+            str(example.number),
+            {None: "–", True: "right", False: "wrong"}[example.label],
+            example.status,
+            _cell(example.answer),
+            _cell(example.reference),
+            one_line(example.why, 100),
+        )
+    yield Text(f"\n{what}{shown}:")
+    yield table
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else one_line(str(value), 60)
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    for index, header in enumerate(headers):
+        table.add_column(header, justify="right" if index else "left", no_wrap=index > 0)
+    return table
+
+
+def write_out(text: str) -> None:
+    """Write text to standard output; a reader that has gone (`| head`) is no error."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        import os
+
+        # What Python still flushes at exit goes nowhere, instead of failing once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

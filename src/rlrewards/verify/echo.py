@@ -1,0 +1,29 @@
+"""Which formulas stand in a question: an answer that only repeats one is not an answer."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from rlrewards.verify.normalize import normalize
+
+_FORMULA = re.compile(
+    r"\\\[(.+?)\\\]|\\\((.+?)\\\)|\$\$(.+?)\$\$|(?<!\\)\$([^$]+?)(?<!\\)\$", re.DOTALL
+)
+_PLAIN = re.compile(r"[^\s,;:?!]+(?:\s*[-+*/=^<>]\s*[^\s,;:?!]+)+")
+_OPERATOR = re.compile(r"[-+*/=^<>]|\\")
+
+
+@lru_cache(maxsize=256)
+def formulas_of(prompt: str) -> frozenset[str]:
+    """Return the normalised formulas of a question: marked ones, their sides, and plain ones.
+
+    >>> sorted(formulas_of("Simplify $2+3$, if x = 4."))
+    ['2+3', 'x=4']
+    """
+    found = [next(filter(None, match.groups())) for match in _FORMULA.finditer(prompt)]
+    rest = _FORMULA.sub(" ", prompt)
+    found += [match[0] for match in _PLAIN.finditer(rest[:20_000])]
+    sides = [side for formula in found for side in re.split(r"(?<![<>\\])=", formula)]
+    keys = (normalize(text) for text in found + sides)
+    return frozenset(key for key in keys if _OPERATOR.search(key))
