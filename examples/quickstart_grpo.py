@@ -17,7 +17,6 @@ import os
 import random
 import sys
 import time
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,12 +31,13 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
-LARGEST_TERM = 10
+LARGEST_TERM = 9
 MAX_LENGTH = 24  # tokens of a completion
 PROMPTS_A_STEP, COMPLETIONS_A_PROMPT = 16, 8
 WINDOW = 20  # steps at either end that are compared
 STEPS = 120
 WARM_UP_STEPS = 250
+HIDDEN, LAYERS = 64, 2
 
 
 def make_stack() -> rr.Stack:
@@ -108,12 +108,12 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> Qwen3ForCausalLM:
     return Qwen3ForCausalLM(
         Qwen3Config(
             vocab_size=len(tokenizer),
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
+            hidden_size=HIDDEN,
+            intermediate_size=2 * HIDDEN,
+            num_hidden_layers=LAYERS,
             num_attention_heads=4,
             num_key_value_heads=2,
-            head_dim=16,
+            head_dim=HIDDEN // 4,
             max_position_embeddings=64,
             tie_word_embeddings=True,
             attention_dropout=0.0,
@@ -200,6 +200,7 @@ def train(
             max_completion_length=MAX_LENGTH,
             learning_rate=5e-4,
             lr_scheduler_type="constant",
+            scale_rewards="none",  # or a token of length weighs as much as right against wrong
             logging_steps=1,
             save_strategy="no",
             report_to="none",
@@ -336,7 +337,11 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"--steps must be at least 1, got {options.steps}")
     result = run(seed=options.seed, steps=options.steps, out=options.out)
     print(f"trained {result['steps']} steps in {result['seconds']} s")
-    for key, label in (("total", "mean reward"), ("accuracy", "mean accuracy"), ("format", "mean format")):
+    for key, label in (
+        ("total", "mean reward"),
+        ("accuracy", "mean accuracy"),
+        ("format", "mean format"),
+    ):
         print(
             f"{label:<14} first {WINDOW} steps {result[key]['first']:+.3f}   "
             f"last {WINDOW} steps {result[key]['last']:+.3f}"

@@ -5,9 +5,7 @@ from rlrewards.tables import Row
 
 
 def item(values, *, text_cells=False, group_by_prompt=False, **columns):
-    reader = RowReader(
-        Columns(**columns), text_cells=text_cells, group_by_prompt=group_by_prompt
-    )
+    reader = RowReader(Columns(**columns), text_cells=text_cells, group_by_prompt=group_by_prompt)
     return reader.item(Row(7, values))
 
 

@@ -73,11 +73,13 @@ class PartialFile:
         Raises:
             ValueError: it belongs to another run; the message says what differs.
         """
+        with self.path.open("rb") as file:
+            _require_same_run(self.path, file.readline(), identity)
+            file.seek(0)
+            whole, lines = _whole_lines(file)
         self._file = self.path.open("r+b")
-        whole, lines = _whole_lines(self._file)
-        _require_same_run(self.path, self._file, identity)
+        self._file.truncate(whole)
         self._file.seek(whole)
-        self._file.truncate()
         self._count = lines - 1
         return self._count
 
@@ -147,10 +149,9 @@ def _whole_lines(file: BinaryIO) -> tuple[int, int]:
     return length, count
 
 
-def _require_same_run(path: Path, file: BinaryIO, identity: dict[str, Any]) -> None:
-    file.seek(0)
+def _require_same_run(path: Path, first_line: bytes, identity: dict[str, Any]) -> None:
     try:
-        found = json.loads(file.readline())
+        found = json.loads(first_line)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from rlrewards.progress import one_line
 from rlrewards.scoring_run import ScoringRun
-from rlrewards.tally import Example, Tally
+from rlrewards.tally import Example, Mean, Tally
 from rlrewards.verify.verdict import Status
 
 # Columns of the confusion table: what a verdict says, and the statuses that say it.
@@ -35,8 +35,8 @@ def summary_text(run: ScoringRun) -> str:
     value of `by`, the confusion table when there are labels, and rows to look at.
     """
     console = Console(markup=False, highlight=False, emoji=False)
-    if not console.is_terminal:
-        console.width = max(console.width, _PIPE_WIDTH)
+    # Tables of numbers fit into 80 columns; a narrower terminal wraps them, and nothing is cut.
+    console.width = max(console.width, 80 if console.is_terminal else _PIPE_WIDTH)
     with console.capture() as captured:
         for part in _parts(run):
             console.print(part)
@@ -49,6 +49,7 @@ def _parts(run: ScoringRun) -> Iterator[RenderableType]:
     yield _headline(run)
     yield _means(tally)
     if tally.statuses:
+        yield Text(_accuracy_line(tally))
         yield _verdicts(tally)
     if run.columns.by is not None:
         yield _split(run.columns.by, run.by)
@@ -85,44 +86,53 @@ def _headline(run: ScoringRun) -> Text:
 def _means(tally: Tally) -> Table:
     table = _table("reward", "mean", "rows", "None")
     for name, mean in tally.means.items():
-        value = "–" if mean.value is None else f"{mean.value:.4f}"
-        table.add_row(name, value, f"{mean.count:,}", f"{mean.none:,}")
+        table.add_row(name, _mean(mean), f"{mean.count:,}", f"{mean.none:,}")
     return table
+
+
+def _accuracy_line(tally: Tally) -> str:
+    return (
+        f"accuracy {_percent(tally.accuracy)} (95 % interval {_interval(tally)}): "
+        f"{tally.correct:,} right of {tally.graded:,} graded"
+    )
 
 
 def _verdicts(tally: Tally) -> Table:
-    table = _table("accuracy", "95 % interval", "right", "graded", *_UNGRADED)
-    table.add_row(*_accuracy_cells(tally))
+    table = _table("verdict", "rows")
+    for status in Status:
+        table.add_row(status, f"{tally.statuses[status]:,}")
     return table
-
-
-_UNGRADED = (Status.NO_ANSWER, Status.UNDECIDED, Status.NO_REFERENCE)
-
-
-def _accuracy_cells(tally: Tally) -> list[str]:
-    interval = tally.interval
-    return [
-        "–" if tally.accuracy is None else f"{tally.accuracy:.2%}",
-        "–" if interval is None else f"{interval.low:.2%} to {interval.high:.2%}",
-        f"{tally.correct:,}",
-        f"{tally.graded:,}",
-        *(f"{tally.statuses[status]:,}" for status in _UNGRADED),
-    ]
 
 
 def _split(column: str, by: dict[str | None, Tally]) -> Table:
-    headers = ("rows", "total", "accuracy", "95 % interval", "right", "graded", *_UNGRADED)
-    table = _table(column, *headers)
+    shown = [Status.NO_ANSWER, Status.UNDECIDED]
+    if any(tally.statuses[Status.NO_REFERENCE] for tally in by.values()):
+        shown.append(Status.NO_REFERENCE)
+    table = _table(column, "rows", "total", "accuracy", "95 % interval", *shown)
     for value in _sorted(by)[:_VALUES_SHOWN]:
         tally = by[value]
-        total = tally.means["total"].value
         table.add_row(
             "(none)" if value is None else one_line(value, 60),
             f"{tally.rows:,}",
-            "–" if total is None else f"{total:.4f}",
-            *_accuracy_cells(tally),
+            _mean(tally.means["total"]),
+            _percent(tally.accuracy),
+            _interval(tally),
+            *(f"{tally.statuses[status]:,}" for status in shown),
         )
     return table
+
+
+def _mean(mean: Mean) -> str:
+    return "–" if mean.value is None else f"{mean.value:.4f}"
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.2%}"
+
+
+def _interval(tally: Tally) -> str:
+    interval = tally.interval
+    return "–" if interval is None else f"{100 * interval.low:.2f}–{interval.high:.2%}"
 
 
 def _sorted(values: Collection[str | None]) -> list[str | None]:
@@ -136,7 +146,7 @@ def _sorted(values: Collection[str | None]) -> list[str | None]:
 
 
 def _confusions(tally: Tally) -> Table:
-    table = _table("label", *(f"verdict {says}" for says in _SAYS))
+    table = _table("label \\ verdict", *_SAYS)
     for label, name in ((True, "right"), (False, "wrong")):
         counts = (sum(tally.confusions[label, s] for s in found) for found in _SAYS.values())
         table.add_row(name, *(f"{count:,}" for count in counts))
@@ -145,10 +155,12 @@ def _confusions(tally: Tally) -> Table:
 
 def _confusion_line(tally: Tally) -> str:
     refused, accepted = tally.confused_count(True), tally.confused_count(False)
+    labels = f"labels: {tally.labelled(True):,} right and {tally.labelled(False):,} wrong; "
+    if not refused + accepted:
+        return labels + "none confused"
     return (
-        f"labels: {tally.labelled(True):,} right and {tally.labelled(False):,} wrong; "
-        f"{refused + accepted:,} confused ({refused:,} right ones refused, {accepted:,} wrong ones "
-        "accepted)"
+        f"{labels}{refused + accepted:,} confused "
+        f"({refused:,} right ones refused, {accepted:,} wrong ones accepted)"
     )
 
 
@@ -183,10 +195,11 @@ def _cell(value: Any) -> str:
     return "–" if value is None else one_line(str(value), 60)
 
 
-def _table(*headers: str) -> Table:
-    table = Table(box=SIMPLE_HEAD)
-    for index, header in enumerate(headers):
-        table.add_column(header, justify="right" if index else "left", no_wrap=index > 0)
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=SIMPLE_HEAD, collapse_padding=True)
+    table.add_column(first, overflow="fold")
+    for header in others:
+        table.add_column(header, justify="right", no_wrap=True)
     return table
 
 

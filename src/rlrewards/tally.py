@@ -77,19 +77,11 @@ class Tally:
         self.statuses[status] += 1
         if item.label is not None:
             self.confusions[item.label, status] += 1
-        example = Example(
-            number=item.number,
-            status=status,
-            why=record["verdict_why"],
-            answer=record["verdict_answer"],
-            reference=item.sample.reference,
-            label=item.label,
-        )
         if status == Status.UNDECIDED:
-            self.undecided_reasons[example.why] += 1
-            _keep(self.undecided, example)
+            self.undecided_reasons[record["verdict_why"]] += 1
+            _keep(self.undecided, item, record)
         elif is_confused(item.label, status):
-            _keep(self.confused, example)
+            _keep(self.confused, item, record)
 
     @property
     def graded(self) -> int:
@@ -135,6 +127,16 @@ def is_confused(label: bool | None, status: str) -> bool:
     return label is not (status == Status.EQUAL)
 
 
-def _keep(examples: list[Example], example: Example) -> None:
+def _keep(examples: list[Example], item: Item, record: Record) -> None:
+    """Keep the first few rows."""
     if len(examples) < EXAMPLES:
-        examples.append(example)
+        examples.append(
+            Example(
+                number=item.number,
+                status=record["verdict_status"],
+                why=record["verdict_why"],
+                answer=record["verdict_answer"],
+                reference=item.sample.reference,
+                label=item.label,
+            )
+        )

@@ -1,3 +1,4 @@
+# ruff: noqa: N806  (names as in the formulas: A, B, T)
 import math
 
 import pytest
@@ -61,7 +62,7 @@ def test_denominators_by_hand(aggregate, want, seven):
 def test_gradients_by_hand(aggregate, weights):
     x = X.clone().requires_grad_()
     aggregate(x, MASK).backward()
-    torch.testing.assert_close(x.grad, torch.tensor(weights))
+    torch.testing.assert_close(x.grad, torch.tensor(weights, dtype=x.dtype))
 
 
 @pytest.mark.parametrize("aggregate", ALL)
@@ -69,7 +70,7 @@ def test_gradients_by_hand(aggregate, weights):
 @pytest.mark.parametrize("junk", [0.0, 5.0, NAN, INF, -INF])
 def test_padding_changes_no_bit(aggregate, dtype, junk):
     """Masked columns at the end, in front and in between; float64 as well as float32."""
-    for seed in range(20):
+    for seed in range(8):
         torch.manual_seed(seed)
         B, T = 5, 37
         x = torch.randn(B, T, dtype=dtype)
@@ -172,5 +173,5 @@ def test_errors_name_the_culprit(call, message):
 
 
 def test_a_mask_that_is_no_tensor():
-    with pytest.raises(TypeError, match="mask is a list: pass a torch.Tensor"):
+    with pytest.raises(TypeError, match="mask is a list: pass a"):
         rl.token_mean(torch.zeros(1, 1), [[1]])

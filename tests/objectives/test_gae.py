@@ -1,3 +1,4 @@
+# ruff: noqa: N803, N806  (names as in the formulas: A, B, T)
 import math
 import random
 
@@ -23,7 +24,7 @@ def loop(rewards, values, mask, gamma, lam, bootstrap):
             next_value = values[i][t]
             advantages[i][t] = next_advantage
             returns[i][t] = next_advantage + next_value
-    return torch.tensor(advantages).double(), torch.tensor(returns).double()
+    return torch.tensor(advantages, dtype=torch.float64), torch.tensor(returns, dtype=torch.float64)
 
 
 def reference(rewards, values, mask, gamma, lam, bootstrap=None):
@@ -54,7 +55,7 @@ def masks(B, T):
 
 
 def test_a_row_worked_by_hand():
-    # gamma .5, lam .5. delta_2 = 4 - 3 = 1; delta_1 = 2 + .5*3 - 2 = 1.5; delta_0 = 0 + .5*2 - 1 = 0
+    # gamma = lam = .5: delta_2 = 4 - 3 = 1, delta_1 = 2 + .5*3 - 2 = 1.5, delta_0 = .5*2 - 1 = 0
     # A_2 = 1; A_1 = 1.5 + .25*1 = 1.75; A_0 = 0 + .25*1.75 = .4375
     rewards, values = torch.tensor([[0.0, 2.0, 4.0]]), torch.tensor([[1.0, 2.0, 3.0]])
     A, R = rl.gae(rewards, values, torch.ones(1, 3), gamma=0.5, lam=0.5)
@@ -80,19 +81,19 @@ def test_a_hole_is_stepped_over_by_hand():
     assert R.tolist() == [[1.4375, 0.0, 3.75, 4.0]]
 
 
-@pytest.mark.parametrize("kind", ["full", "right", "left", "holes", "none"])
 @pytest.mark.parametrize(
     ("gamma", "lam"), [(0.99, 0.95), (1.0, 0.95), (0.9, 1.0), (1, 1), (0.9, 0)]
 )
 @pytest.mark.parametrize("T", [1, 2, 31, 32, 33, 97, 1025])
-def test_matches_the_loop(T, gamma, lam, kind):
+def test_matches_the_loop(T, gamma, lam):
     B = 5
     rewards, values = batch(B, T)
-    mask, bootstrap = masks(B, T)[kind], torch.randn(B, dtype=torch.float64)
-    got = rl.gae(rewards, values, mask, gamma=gamma, lam=lam, bootstrap=bootstrap)
-    want = reference(rewards, values, mask, gamma, lam, bootstrap)
-    torch.testing.assert_close(got.advantages, want[0], rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(got.returns, want[1], rtol=1e-12, atol=1e-12)
+    bootstrap = torch.randn(B, dtype=torch.float64)
+    for mask in masks(B, T).values():
+        got = rl.gae(rewards, values, mask, gamma=gamma, lam=lam, bootstrap=bootstrap)
+        want = reference(rewards, values, mask, gamma, lam, bootstrap)
+        for a, b in zip(got, want, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
 
 
 def test_is_the_weighted_sum_of_td_errors():
@@ -246,8 +247,21 @@ def test_full_precision_under_autocast_and_lowered_matmul_precision():
         got = rl.gae(rewards, values, mask).advantages
     finally:
         torch.set_float32_matmul_precision(previous)
-    torch.testing.assert_close(got, want, rtol=1e-5, atol=1e-5)  # bfloat16 would be off by 1e-2
-    assert got.dtype == torch.float32
+    exact = rl.gae(rewards.double(), values.double(), mask).advantages
+    assert torch.equal(got, exact.float())  # computed in float64; bfloat16 would be off by 1e-2
+
+
+def test_per_backend_matmul_precision_is_taken_as_lowered(monkeypatch):
+    """torch refuses to name one precision once a backend has its own."""
+    rewards, values = batch(2, 300, dtype=torch.float32)
+    want = rl.gae(rewards.double(), values.double(), torch.ones(2, 300)).advantages
+
+    def refuse():
+        raise RuntimeError("mix of the legacy and new APIs")
+
+    monkeypatch.setattr(torch, "get_float32_matmul_precision", refuse)
+    got = rl.gae(rewards, values, torch.ones(2, 300)).advantages
+    assert torch.equal(got, want.float())  # computed in float64
 
 
 def test_random_small_batches_against_the_loop():
@@ -283,5 +297,5 @@ def test_errors_name_the_culprit(change, message):
 
 
 def test_a_list_is_a_type_error():
-    with pytest.raises(TypeError, match="rewards is a list: pass a torch.Tensor"):
+    with pytest.raises(TypeError, match="rewards is a list: pass a"):
         rl.gae([[1.0]], torch.zeros(1, 1), torch.ones(1, 1))

@@ -73,7 +73,7 @@ def leave_one_out(rewards: Tensor, group: Group) -> Tensor:
 def whiten(x: Tensor, mask: Tensor, *, shift_mean: bool = True) -> Tensor:
     """Valid cells scaled to unit variance: ``(x − μ) · (v + 1e-8)^−½``, ``+ μ`` without the shift.
 
-    ``v`` has ddof 1, as in TRL and verl (OpenRLHF takes ddof 0). The statistics are those of this
+    ``v`` has ddof 1, as in verl (OpenRLHF takes ddof 0). The statistics are those of this
     batch: gather it first if the result must not depend on how a batch is cut.
 
     Shapes: ``x`` and ``mask`` ``[B, T]`` → ``[B, T]``, 0 at masked cells; at least float32. With

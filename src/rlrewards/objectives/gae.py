@@ -68,12 +68,19 @@ def gae(
                 f"{list(rewards.shape[:1])}"
             )
     dtype = torch.promote_types(rewards.dtype, values.dtype)
-    exact = torch.get_float32_matmul_precision() == "highest"
-    work = dtype if exact else torch.float64
+    work = dtype if _matmul_is_exact() else torch.float64
     with torch.no_grad(), torch.autocast(rewards.device.type, enabled=False):
         rewards, values = rewards.to(work), values.to(work)
         solve = _solve if _right_padded(valid) else _solve_with_holes
         return GAE(*(x.to(dtype) for x in solve(rewards, values, valid, gamma, lam, bootstrap)))
+
+
+def _matmul_is_exact() -> bool:
+    """Nothing allows float32 products in TF32 or bfloat16."""
+    try:
+        return torch.get_float32_matmul_precision() == "highest"
+    except RuntimeError:  # raised once a backend's own fp32_precision has been set
+        return False
 
 
 def _right_padded(valid: Tensor) -> bool:
@@ -139,8 +146,8 @@ def _discounted_sums(x: Tensor, decay: float) -> Tensor:
         return x
     if decay == 1:
         return x.flip(1).cumsum(1, dtype=torch.float64).flip(1).to(x.dtype)
-    cached = type(x) is Tensor  # and not the stand-in of a tracer
-    make_powers = _powers if cached else _powers.__wrapped__
+    real = type(x) is Tensor and not torch.compiler.is_compiling()  # no stand-in of a tracer
+    make_powers = _powers if real else _powers.__wrapped__
     powers = make_powers(decay, min(width, BLOCK), x.dtype, x.device)
     if width <= BLOCK:
         return x @ powers

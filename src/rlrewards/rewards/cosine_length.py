@@ -91,8 +91,12 @@ class CosineLength(Composable):
         >>> CosineLength.yeo(max_length=100) == CosineLength(max_length=100)
         True
         """
-        values = {"correct": (2.0, 1.0), "wrong": (-10.0, 0.0), "exceed": -10.0}
-        return cls(**{"max_length": max_length} | values | others)
+        values: dict[str, Any] = {
+            "correct": (2.0, 1.0),
+            "wrong": (-10.0, 0.0),
+            "exceed": -10.0,
+        } | others
+        return cls(max_length=max_length, **values)
 
     @classmethod
     def trl(cls, *, max_length: int, **others: Any) -> CosineLength:
@@ -101,8 +105,12 @@ class CosineLength(Composable):
         >>> CosineLength.trl(max_length=100).bounds
         (-1.0, 1.0)
         """
-        values = {"correct": (1.0, 0.5), "wrong": (-1.0, -0.5), "exceed": None}
-        return cls(**{"max_length": max_length} | values | others)
+        values: dict[str, Any] = {
+            "correct": (1.0, 0.5),
+            "wrong": (-1.0, -0.5),
+            "exceed": None,
+        } | others
+        return cls(max_length=max_length, **values)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -131,7 +139,9 @@ class CosineLength(Composable):
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:
-    expected = f"CosineLength: {name} must be (score at length 0, score at max_length), got {value!r}"
+    expected = (
+        f"CosineLength: {name} must be (score at length 0, score at max_length), got {value!r}"
+    )
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise TypeError(expected)
     if any(isinstance(end, bool) or not isinstance(end, int | float) for end in value):

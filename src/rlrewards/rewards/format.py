@@ -59,7 +59,7 @@ class ThinkFormat(_Form):
     Args:
         prefilled_think: Whether the prompt ends in the opening tag.
 
-    >>> texts = ["<think>2 + 2</think> 4", "<think>2 + 2</think>", "<think>a</think><think>b</think> 4"]
+    >>> texts = ["<think>2 + 2</think> 4", "<think>2 + 2</think>", "<think>2</think></think> 4"]
     >>> ThinkFormat()([Sample(text) for text in texts])
     [1.0, 0.0, 0.0]
     """
@@ -273,9 +273,7 @@ _BOXED_LETTER = re.compile(r"\\boxed\{[A-E]\}\Z")
 
 def _heading(lines: list[str], title: str) -> int | None:
     """Return the line of the one heading with this title."""
-    found = [
-        index for index, line in enumerate(lines) if line.strip(_MARKUP).casefold() == title
-    ]
+    found = [index for index, line in enumerate(lines) if line.strip(_MARKUP).casefold() == title]
     return found[0] if len(found) == 1 else None
 
 

@@ -117,8 +117,8 @@ def _from_transformers(path: str) -> Callable[[str], Sequence[int]]:
     except (OSError, ValueError) as error:
         first_line = str(error).strip().split("\n")[0]
         raise ValueError(
-            f'length="{TOKENIZER}{path}": no tokenizer there ({first_line}); give a tokenizer.json, '
-            "a folder that holds one, or the name of a model that is already downloaded"
+            f'length="{TOKENIZER}{path}": no tokenizer there ({first_line}); give a tokenizer.json '
+            "file, a folder that holds one, or the name of a model that is already downloaded"
         ) from None
     tokenizer.model_max_length = 2**62  # no warning about a long text
 

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from rlrewards.core import Sample
@@ -72,7 +73,9 @@ class RepetitionPenalty(Composable):
         require_between(self, "max_penalty", -math.inf, 0.0)
         require_between(self, "threshold", 0.0, 1.0)
         if self.threshold == 1:
-            raise ValueError("RepetitionPenalty: threshold must be below 1, got 1: nothing reaches it")
+            raise ValueError(
+                "RepetitionPenalty: threshold must be below 1, got 1: nothing reaches it"
+            )
         if self.unit not in get_args(Unit):
             raise ValueError(
                 f"RepetitionPenalty: unit={self.unit!r}; allowed: {', '.join(get_args(Unit))}"
@@ -93,7 +96,7 @@ class RepetitionPenalty(Composable):
         else:
             units = _token_numbers(_token_ids(sample, index, "RepetitionPenalty(unit='tokens')"))
         excess = _repeated_share(units, self.n) - self.threshold
-        return self.max_penalty * (excess / (1.0 - self.threshold)) if excess > 0 else 0.0
+        return self.max_penalty * max(0.0, excess / (1.0 - self.threshold)) or 0.0  # never -0.0
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -139,27 +142,25 @@ class DenseRepetition(Composable):
     def __call__(self, batch: Sequence[Sample], /) -> list[float | None]:
         """Return the sum of each completion's stream."""
         return [
-            self.penalty * count if count else 0.0
-            for count in (int(repeated.sum()) for repeated in self._repeated(batch))
+            float(self.penalty * int(repeated.sum())) or 0.0  # `or` turns -0.0 into 0.0
+            for repeated in self._repeated(batch)
         ]
 
     def dense(self, batch: Sequence[Sample], /) -> list[FloatArray | None]:
         """Return each completion's stream, float64 `[n_tokens]`."""
         return [_stream(repeated, self.penalty) for repeated in self._repeated(batch)]
 
-    def _repeated(self, batch: Sequence[Sample]) -> list[BoolArray]:
-        return [
-            sample.recall(("repeated tokens", self.n), lambda _, ids=ids: _repeated_units(ids, self.n))
-            for sample, ids in (
-                (sample, _token_numbers(_token_ids(sample, index, "DenseRepetition")))
-                for index, sample in enumerate(batch)
-            )
-        ]
+    def _repeated(self, batch: Sequence[Sample]) -> Iterator[BoolArray]:
+        """Return which tokens of each completion are punished, worked out once for a sample."""
+        for index, sample in enumerate(batch):
+            ids = _token_ids(sample, index, "DenseRepetition")
+            yield sample.recall(("repeated tokens", self.n), partial(self._repeated_ids, ids))
+
+    def _repeated_ids(self, token_ids: Sequence[int], _: Sample) -> BoolArray:
+        return _repeated_units(_token_numbers(token_ids), self.n)
 
 
-def dense_repetition(
-    token_ids: Sequence[int], *, n: int = 40, penalty: float = -0.05
-) -> FloatArray:
+def dense_repetition(token_ids: Sequence[int], n: int = 40, penalty: float = -0.05) -> FloatArray:
     """Return the penalty of each token: `penalty` inside an n-gram that was seen before, else 0.
 
     The n-grams are read from left to right; where one has stood before, overlaps included, all of
@@ -190,7 +191,7 @@ def dense_repetition(
 def _stream(repeated: BoolArray, penalty: float) -> FloatArray:
     import numpy as np
 
-    return np.where(repeated, float(penalty) or 0.0, 0.0)  # `or` turns -0.0 into 0.0
+    return np.where(repeated, float(penalty) or 0.0, 0.0)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -254,7 +255,7 @@ def _ranks(numbers: IntArray) -> IntArray:
 
 
 def _by_class(order: IntArray, new: BoolArray) -> IntArray:
-    """Return the number of each item's class, given a sorting order and where a new class begins."""
+    """Return the number of each item's class, given a sorting order and where classes begin."""
     import numpy as np
 
     ranks = np.empty(len(order), dtype=np.int64)
@@ -282,8 +283,9 @@ def _token_numbers(token_ids: Sequence[int]) -> IntArray:
     try:
         if isinstance(token_ids, list | tuple):  # three times as fast as np.array
             return np.frombuffer(struct.pack(f"{len(token_ids)}q", *token_ids), dtype=np.int64)
-        array = np.asarray(token_ids)
-        return np.ascontiguousarray(array.astype(np.int64, casting="same_kind").ravel())
+        if not len(token_ids):  # an empty array may have any type
+            return np.empty(0, dtype=np.int64)
+        return np.asarray(token_ids).astype(np.int64, casting="same_kind")
     except (struct.error, TypeError, OverflowError) as error:
         raise TypeError(f"token_ids must be whole numbers of at most 64 bits: {error}") from None
 

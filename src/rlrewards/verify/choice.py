@@ -21,10 +21,15 @@ MAX_LENGTH = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The letter that an answer names, or None, and why."""
+    """The letter that an answer names, or None, and why.
+
+    `loose` says that the letter stands before words that are not its option's text: fine for an
+    answer that is marked as one, too little for a line of text.
+    """
 
     letter: str | None
     why: str
+    loose: bool = False
 
 
 def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Choice:
@@ -138,7 +143,9 @@ def _letter_and_text(
     others = [key for key, own in texts.items() if key != letter and own and own == words]
     if others and texts[letter] != words:
         return Choice(None, f"names {letter}, with the text of {others[0]}")
-    return Choice(letter, "the letter before its text")
+    if words == texts[letter]:
+        return Choice(letter, "the letter and its text")
+    return Choice(letter, "the letter before its text", loose=True)
 
 
 _CLAUSE = re.compile(r"[.,;:!?\n]|\s[-–—(]")

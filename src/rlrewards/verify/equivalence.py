@@ -128,9 +128,10 @@ def _assignments(answer: str, reference: str, terms: Terms) -> Decision | None:
     if given is None and gold is None:
         return None
     if given is not None and gold is not None and normalize(given[0]) != normalize(gold[0]):
-        if parse(given[1]) == parse(gold[1]) or normalize(given[1]) == normalize(gold[1]):
+        values = (parse(given[1]), parse(gold[1]))
+        if all(isinstance(value, Quantity) for value in values):
             return _different(Tier.EXACT, f"{given[0]} is assigned, not {gold[0]}")
-        return None
+        return None  # x = 2y and y = x/2 say the same
     value, target = given[1] if given else answer, gold[1] if gold else reference
     if split_top_level(value) is None or split_top_level(target) is None:
         return None

@@ -87,7 +87,7 @@ def find_answer(
         lenient: Whether the last formula or number will do where no rule finds an answer.
 
     >>> find_answer(r"<think>\boxed{17}</think> so \boxed{18}").answer
-    Answer(text='18', span=(34, 36), rule='boxed')
+    Answer(text='18', span=(36, 38), rule='boxed')
     """
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
@@ -293,23 +293,26 @@ def _phrase(text: Text) -> Found | None:
     if not ends:
         return None
     start = max(ends)
-    return text.found((start, _end_of_statement(text.completion, start)), "phrase")
+    return text.found((start, _end_of_statement(text, start)), "phrase")
 
 
 _STOP = re.compile(r"\n|[.!?](?=[\"')\]*]*(?:\s|$))")
+_REASON = re.compile(r",?\s+(?:because|since|which|as\s+(?:it|we|the))\b", re.IGNORECASE)
 _DISPLAY = re.compile(r"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$|\\\((.*?)\\\)|\$([^$\n]+)\$)", re.DOTALL)
+_GOES_ON = re.compile(r"[ \t]*(?:(?:,\s*)?(?:and|or)\b|,(?=\s*[-\d$\\(])|[A-Za-z%])")
 
 
-def _end_of_statement(completion: str, start: int) -> int:
+def _end_of_statement(text: Text, start: int) -> int:
     """Return where a statement that starts here ends: its formula, its sentence or its line."""
+    completion = text.completion
     formula = _DISPLAY.match(completion, start)
-    if formula is not None:
-        start = formula.end()
-        more = re.compile(r"[ \t]*(?:,|and\b|or\b|[A-Za-z%])").match(completion, start)
-        if more is None:
-            return start
-    end = _STOP.search(completion, start)
-    return len(completion) if end is None else end.start()
+    behind = start if formula is None else formula.end()
+    if formula is not None and _GOES_ON.match(completion, behind) is None:
+        return behind
+    end = _STOP.search(completion, behind)
+    stop = len(completion) if end is None else end.start()
+    reason = None if text.options is not None else _REASON.search(completion, behind, stop)
+    return stop if reason is None else reason.start()
 
 
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*[.!]?\s*\Z")
@@ -331,15 +334,16 @@ def _whole_choice(text: Text) -> Found | None:
     start, stop = _trimmed(text.completion, (text.start, len(text.completion)))
     line = max(text.completion.rfind("\n", start, stop) + 1, start)
     for span in ((start, stop), (line, stop)):
-        if (
-            span[1] - span[0] <= 1000
-            and resolve(text.completion[slice(*span)], text.options).letter
-        ):
+        choice = resolve(text.completion[slice(*span)], text.options)
+        if choice.letter is not None and not choice.loose:
             return text.found(span, "choice")
     return None
 
 
-_FORMULA = re.compile(r"\\\[(.+?)\\\]|\\\((.+?)\\\)|\$\$(.+?)\$\$|\$([^$\n]+)\$", re.DOTALL)
+_FORMULA = re.compile(
+    r"\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)|\$\$(.{1,2000}?)\$\$|\$([^$\n]{1,2000})\$",
+    re.DOTALL,
+)
 _NUMBER = re.compile(
     r"(?<![\w.])[-+−]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+|(?<=\d))(?:/\d+)?%?(?!\w)"
 )

@@ -44,7 +44,7 @@ class Quantity:
 
     def __repr__(self) -> str:
         marks = "≈" * self.approximate + str(self.value) + "%" * self.percent
-        return marks + (f" {self.unit.dimension}" if self.unit else "")
+        return marks + (f" {self.unit.name}" if self.unit else "")
 
 
 class Kind(StrEnum):
@@ -95,6 +95,7 @@ _NUMBER = re.compile(
     """,
     re.VERBOSE,
 )
+_RATIO = re.compile(r"(\d+)\s*(?::|\bto\b)\s*(\d+)")
 _FONT = re.compile(r"\\(?:text|mathrm|textrm|textbf|mathbf|operatorname|mbox)\s*\{([^{}]*)\}")
 _PERCENT = re.compile(r"\s*(?:\\?%|percent\b|per\s+cent\b)\s*", re.IGNORECASE)
 _SCALE = re.compile(r"\s*(hundred|thousand|million|billion|trillion|dozen)s?\b", re.IGNORECASE)
@@ -105,7 +106,7 @@ def parse(text: str) -> Parsed:
     r"""Read one answer.
 
     >>> parse(r"\$1,450.50")
-    2901/2 dollar
+    2901/2 $
     >>> parse("1 1/2")
     3/2
     >>> parse("(1, 2)")
@@ -127,8 +128,11 @@ def parse(text: str) -> Parsed:
 
 
 def _quantity(text: str) -> Quantity | Unparsed:
+    ratio = _RATIO.fullmatch(text)
+    if ratio is not None and len(text) <= MAX_DIGITS and int(ratio[2]) != 0:
+        return Quantity(Fraction(int(ratio[1]), int(ratio[2])))
     match = _NUMBER.match(text)
-    if match is None:
+    if match is None or (match["sign2"] and (match["sign"] or not match["money"])):
         return Unparsed("a number")
     value = _value(match)
     if value is None:
@@ -227,8 +231,8 @@ def _glued(word: str) -> bool:
 # Several answers
 
 
-_OPEN = {"(": ")", "[": "]", "\\{": "\\}", "\\langle": "\\rangle"}
-_CLOSERS = ("\\}", "\\rangle", ")", "]")
+_OPEN = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "\\langle": "\\rangle"}
+_CLOSERS = ("\\}", "\\rangle", "}", ")", "]")
 _TOKEN = re.compile(
     r"\\[{}]|\\(?:langle|rangle)(?![A-Za-z])\s*|\\[A-Za-z]+|\\.|[(){}\[\],;]"
     r"|(?<![A-Za-z])(?:or|and)(?![A-Za-z])",
@@ -250,12 +254,29 @@ def _collection(text: str) -> Collection | None:
 
 def without_parentheses(text: str) -> str:
     """Return `5` for `((5))`; brackets around several items stay."""
-    while text.startswith("(") and text.endswith(")"):
-        inner = text[1:-1]
-        if split_top_level(inner) != (inner.strip(),):
+    if not (text.startswith("(") and text.endswith(")")):
+        return text
+    closes = _closing_parentheses(text)
+    start, stop = 0, len(text)
+    while stop - start > 4 and text[start + 1] == "(" and closes.get(start) == stop - 1:
+        if closes.get(start + 1) != stop - 2:
             break
-        text = inner.strip()
-    return text
+        start, stop = start + 1, stop - 1
+    inner = text[start + 1 : stop - 1]
+    single = closes.get(start) == stop - 1 and split_top_level(inner) == (inner.strip(),)
+    return inner.strip() if single else text[start:stop]
+
+
+def _closing_parentheses(text: str) -> dict[int, int]:
+    """Return where each parenthesis that opens is closed."""
+    opened: list[int] = []
+    closes: dict[int, int] = {}
+    for index, char in enumerate(text):
+        if char == "(":
+            opened.append(index)
+        elif char == ")" and opened:
+            closes[opened.pop()] = index
+    return closes
 
 
 def _enclosed(text: str, opening: str) -> tuple[str, str] | None:
@@ -289,7 +310,7 @@ def _bracketed(text: str, opening: str, inner: str, closing: str) -> Collection 
     if items is None:
         return None
     brackets = opening + closing
-    if opening == "\\{":
+    if opening in ("\\{", "{"):
         return Collection(Kind.SET, items, "{}")
     if opening == "(" and closing == ")":
         return Collection(Kind.TUPLE, items, "()") if len(items) > 1 else None

@@ -71,6 +71,8 @@ def is_prose(text: str) -> bool:
     """
     if len(text) > 20_000:
         return False
+    if _CLOCK.search(tidy(text)):
+        return True
     words = _WORD.findall(_UPRIGHT.sub(r" \1 ", tidy(text)))
     return any(word.casefold() not in _MATH_WORDS for word in words)
 
@@ -96,7 +98,7 @@ def number_named(text: str) -> int | None:
 
 _NOISE = re.compile(r"\b(?:a|an|the|is|are)\b|[^\w\s.%/-]|(?<!\d)[./-]|[./](?!\d)|-(?!\d)")
 _NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)\s*([ap])\.?\s*m?\b\.*", re.IGNORECASE)
+_CLOCK = re.compile(r"(\d{1,2}):(\d\d)\s*(?:\\text\s*\{\s*)?([ap])\.?\s*m?\b[.}]*", re.IGNORECASE)
 
 
 def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
@@ -136,5 +138,5 @@ def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
 
 
 def _key(text: str) -> str:
-    clocked = _CLOCK.sub(r"\1 \2 \3m", normalize(text).casefold())
+    clocked = _CLOCK.sub(r"\1 \2 \3m", _UPRIGHT.sub(r" \1 ", normalize(text)).casefold())
     return " ".join(_NOISE.sub(" ", clocked).split())

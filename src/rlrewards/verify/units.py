@@ -6,7 +6,7 @@ only where they are marked as text; `2m` in italics is a product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 
@@ -19,6 +19,7 @@ class Unit:
 
     dimension: str
     factor: Fraction = Fraction(1)
+    name: str = field(default="", compare=False)
 
 
 # name: (dimension, factor), names separated by blanks. Money of one currency converts; the rates
@@ -61,7 +62,7 @@ percentage-point 1 pp
 """
 
 UNITS: dict[str, Unit] = {
-    name: Unit(dimension, Fraction(factor))
+    name: Unit(dimension, Fraction(factor), name)
     for dimension, factor, *names in (line.split() for line in _TABLE.split("\n") if line)
     for name in names
 }
@@ -117,4 +118,4 @@ def unit_named(text: str) -> Unit | None:
         return None
     if len(telling) == 1 and telling[0] in UNITS:
         return UNITS[telling[0]]
-    return Unit(" ".join(word.removesuffix("s") for word in telling))
+    return Unit(" ".join(word.removesuffix("s") for word in telling), name=whole)

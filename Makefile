@@ -1,0 +1,68 @@
+# Every target sets itself up on a machine with only Python and make; a second run starts at once.
+#   make demo   score completions, train a tiny model, leave a picture
+#   make test   every test but the slow ones        make test-all  those too
+PYTHON ?= python3
+TORCH  ?= torch==2.13.0
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEV    := $(VENV)/.dev-installed
+DOCS   := $(VENV)/.docs-installed
+PYTEST := $(BIN)/python -m pytest
+
+export OMP_NUM_THREADS ?= 2
+export TOKENIZERS_PARALLELISM = false
+
+.PHONY: demo test test-all coverage bench gpu lint format docs install clean
+
+demo: $(DEV)
+	$(BIN)/rlrewards score examples/data/completions.jsonl --stack examples/stacks/hybrid.toml \
+	    --label-column label --by benchmark
+	$(BIN)/python examples/quickstart_grpo.py
+
+test: $(DEV)
+	$(PYTEST) -m "not slow" --doctest-modules src/rlrewards tests
+
+test-all: $(DEV)
+	$(PYTEST) --doctest-modules src/rlrewards tests
+
+coverage: $(DEV)
+	$(PYTEST) -m "not slow" --doctest-modules --cov --cov-report=term-missing:skip-covered \
+	    --cov-fail-under=95 src/rlrewards tests
+
+bench: $(DEV)
+	$(BIN)/python benchmarks/repetition.py
+	$(BIN)/python benchmarks/objectives.py
+	$(BIN)/python benchmarks/verify.py
+
+# Uses the interpreter at hand where no environment was made: GPU machines bring their own torch.
+gpu:
+	PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py
+
+lint: $(DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(DOCS)
+	$(BIN)/mkdocs build --strict --site-dir build/site
+
+install: $(DEV)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev]"
+	touch $@
+
+$(DOCS): pyproject.toml $(DEV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[docs]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) build runs .pytest_cache .mypy_cache .ruff_cache .hypothesis

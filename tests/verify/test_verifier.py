@@ -1,0 +1,181 @@
+"""The configured verifier: statuses, memory, pickling, echoes, and any thread or process."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+import rlrewards as rr
+from rlrewards import Status
+from rlrewards.verify.echo import formulas_of
+from rlrewards.verify.verifier import default_verifier
+
+SAMPLES = [
+    rr.Sample(r"<think>1</think> \boxed{\frac12}", reference="0.5"),
+    rr.Sample("The answer is 7.", reference="8"),
+    rr.Sample("no idea", reference="8"),
+    rr.Sample("#### 5", reference=None),
+    rr.Sample("The answer is (B).", reference="B", options={"A": "x", "B": "y"}),
+    rr.Sample(r"\boxed{9^{9^{9^9}}}", reference="81"),
+]
+EXPECTED = ["EQUAL", "DIFFERENT", "NO_ANSWER", "NO_REFERENCE", "EQUAL"]
+
+
+def statuses(_=None):
+    """Grade in whatever thread or process this is called in."""
+    verdicts = rr.Verifier(budget_seconds=1.0).verdicts([replace(s) for s in SAMPLES])
+    return [verdict.status.value for verdict in verdicts]
+
+
+class TestStatus:
+    @pytest.mark.parametrize("reference", [None, "", "  ", [], [""], ()])
+    def test_only_an_empty_reference_is_no_reference(self, reference):
+        assert rr.verify("5", reference).status is Status.NO_REFERENCE
+        assert rr.grade("5", reference).status is Status.NO_REFERENCE
+
+    @pytest.mark.parametrize("answer", [None, "", " \n"])
+    def test_an_empty_answer_is_no_answer(self, answer):
+        assert rr.verify(answer, "5").status is Status.NO_ANSWER
+
+    def test_several_references_and_the_most_hopeful_verdict(self):
+        assert rr.verify("5", ["4", "5"]).status is Status.EQUAL
+        assert rr.verify("6", ["4", "5"]).status is Status.DIFFERENT
+        assert rr.verify("dog", ["5", "cat"]).status is Status.UNDECIDED
+        assert rr.verify("5", ["", "5"]).reference == ["", "5"]
+
+    def test_a_verdict_is_true_when_equal(self):
+        assert bool(rr.verify("5", "5")) is True
+        assert bool(rr.verify("6", "5")) is False
+
+    def test_a_verdict_as_plain_data(self):
+        assert rr.verify("5", ("5", "6")).to_dict() == {
+            "status": "EQUAL", "tier": "string", "why": "the same text", "answer": "5",
+            "reference": ["5", "6"],
+        }  # fmt: skip
+
+
+class TestConfiguration:
+    def test_is_a_value(self):
+        assert rr.Verifier() == rr.Verifier()
+        assert hash(rr.Verifier()) == hash(rr.Verifier())
+        assert rr.Verifier(lenient=True) != rr.Verifier()
+        assert repr(rr.Verifier(lenient=True)).startswith("Verifier(reasoning_tags=")
+
+    def test_pickles_without_its_cache(self):
+        verifier = rr.Verifier(rel_tol=0.5)
+        verifier.grade("A: 5", "5")
+        copy = pickle.loads(pickle.dumps(verifier))
+        assert copy == verifier
+        assert copy.grade("A: 5", "5")
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"budget_seconds": 0}, "budget_seconds must be above 0, got 0"),
+            ({"rel_tol": -0.1}, "rel_tol must be in"),
+            ({"rel_tol": 1}, "rel_tol must be in"),
+            ({"significant": 0}, "significant must be at least 1"),
+            ({"cache_size": -1}, "cache_size must be at least 0"),
+            ({"reasoning_tags": ("", "</think>")}, "two non-empty strings"),
+            ({"fuzzy": 0}, "fuzzy must be above 0"),
+            ({"budget_seconds": float("nan")}, "above 0"),
+        ],
+    )
+    def test_nonsense_says_what_is_allowed(self, parameters, message):
+        with pytest.raises(ValueError, match=message):
+            rr.Verifier(**parameters)
+
+    def test_lenient_letters_and_prefilled(self):
+        assert rr.Verifier(lenient=True).grade("it comes to 5", "5")
+        assert rr.Verifier(letters="ABC").grade("The answer is (C).", "C").tier is rr.Tier.CHOICE
+        assert rr.Verifier(prefilled_think=True).grade("A: 5", "5").status is Status.NO_ANSWER
+
+
+class TestCache:
+    def test_is_bounded_and_can_be_cleared(self):
+        verifier = rr.Verifier(cache_size=2)
+        for answer in ("1", "2", "3", "4"):
+            verifier.verify(answer, "5")
+        assert len(verifier._cache._items) == 2
+        verifier.clear_cache()
+        assert not verifier._cache._items
+
+    def test_a_hit_gives_the_same_verdict(self):
+        verifier = rr.Verifier()
+        assert verifier.verify("1/2", "0.5") is verifier.verify("1/2", "0.5")
+
+    def test_undecided_is_not_remembered(self):
+        verifier = rr.Verifier()
+        verifier.verify("dog", "cat")
+        assert not verifier._cache._items
+
+    def test_can_be_switched_off(self):
+        verifier = rr.Verifier(cache_size=0)
+        assert verifier.verify("5", "5")
+        assert not verifier._cache._items
+
+    def test_the_default_verifier_is_shared(self):
+        assert rr.Accuracy().verifier is default_verifier()
+
+
+class TestEcho:
+    PROMPT = r"Simplify $\frac{6}{8}+x$. Then evaluate $2^{10}$ if n=3."
+
+    def test_a_formula_of_the_prompt_is_no_answer(self):
+        verdict = rr.verify("n=3", "3", prompt=self.PROMPT)
+        assert (verdict.status, verdict.why) == (Status.DIFFERENT, "echo")
+
+    def test_unless_it_is_the_reference_itself(self):
+        assert rr.verify("n=3", "n=3", prompt=self.PROMPT)
+
+    def test_a_number_is_never_an_echo(self):
+        assert rr.verify("1/2", "0.5", prompt="Is $1/2$ more than 0.4?")
+
+    def test_formulas_of_a_prompt(self):
+        assert formulas_of(self.PROMPT) >= {r"\frac{6}{8}+x", "2^{10}", "n=3"}
+
+
+class TestGradeMany:
+    PAIRS = [("A: 1", "1"), ("A: 2", "1"), ("?", "1")] * 5
+
+    @pytest.mark.parametrize("workers", [1, 4])
+    def test_keeps_the_order_and_tells_its_progress(self, workers):
+        seen = []
+        verdicts = rr.Verifier().grade_many(self.PAIRS, workers=workers, progress=seen.append)
+        assert [v.status.value for v in verdicts] == ["EQUAL", "DIFFERENT", "NO_ANSWER"] * 5
+        assert seen == list(range(1, 16))
+
+    def test_needs_a_worker(self):
+        with pytest.raises(ValueError, match="at least 1, got 0"):
+            rr.Verifier().grade_many([], workers=0)
+
+
+class TestAnywhere:
+    """The same verdicts in every kind of thread and process, the tower within its budget."""
+
+    def test_main_thread(self):
+        assert statuses()[:5] == EXPECTED
+        assert statuses()[5] in ("DIFFERENT", "UNDECIDED")
+
+    def test_worker_thread(self):
+        with ThreadPoolExecutor(2) as pool:
+            assert [*pool.map(statuses, range(2))] == [statuses()] * 2
+
+    def test_event_loop(self):
+        async def direct():
+            return statuses()
+
+        assert asyncio.run(direct()) == statuses()
+        assert asyncio.run(asyncio.to_thread(statuses)) == statuses()
+
+    @pytest.mark.parametrize("method", ["fork", "spawn"])
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_process_pool(self, method):
+        context = multiprocessing.get_context(method)
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            assert pool.submit(statuses).result(timeout=60) == statuses()
