@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 import os
 import random
 import sys
 import time
+import warnings
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import rlrewards as rr
 from rlrewards.adapters.trl import JsonlSink, reward_functions
@@ -289,9 +289,9 @@ def moving_average(values: list[float], window: int = 10) -> list[float]:
 
 
 def quiet() -> None:
-    """Silence what other packages say about choices that are deliberate here."""
-    for name in ("transformers", "trl", "accelerate", "datasets", "httpx"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    """Silence what transformers says about the name that TRL's configuration has for a setting."""
+    message = ".*gradient_checkpointing.* is deprecated"
+    warnings.filterwarnings("ignore", message=message, category=FutureWarning)
 
 
 def run(*, seed: int, steps: int, out: Path) -> dict[str, Any]:
@@ -326,26 +326,38 @@ def run(*, seed: int, steps: int, out: Path) -> dict[str, Any]:
     return result
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and leave with status 2."""
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--steps", type=int, default=STEPS)
-    parser.add_argument("--out", type=Path, default=Path("runs/quickstart"))
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of GRPO (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/quickstart"), help="folder to write (%(default)s)"
+    )
     options = parser.parse_args(argv)
     if options.steps < 1:
         parser.error(f"--steps must be at least 1, got {options.steps}")
-    result = run(seed=options.seed, steps=options.steps, out=options.out)
+    if options.seed < 0:
+        parser.error(f"--seed must be at least 0, got {options.seed}")
+    try:
+        result = run(seed=options.seed, steps=options.steps, out=options.out)
+    except OSError as error:
+        parser.error(f"cannot write to --out {options.out}: {error.strerror}")
+    except ImportError as error:
+        parser.error(f"{error}; install with: pip install 'rlrewards[trl,report]'")
     print(f"trained {result['steps']} steps in {result['seconds']} s")
-    for key, label in (
-        ("total", "mean reward"),
-        ("accuracy", "mean accuracy"),
-        ("format", "mean format"),
-    ):
-        print(
-            f"{label:<14} first {WINDOW} steps {result[key]['first']:+.3f}   "
-            f"last {WINDOW} steps {result[key]['last']:+.3f}"
-        )
+    for key in ("total", "accuracy", "format"):
+        name = "mean reward" if key == "total" else f"mean {key}"
+        first, last = result[key]["first"], result[key]["last"]
+        print(f"{name:<14} first {WINDOW} steps {first:+.3f}   last {WINDOW} steps {last:+.3f}")
     print(f"saved {options.out / 'reward.png'}, metrics.jsonl, completions.jsonl, summary.json")
     return 0
 

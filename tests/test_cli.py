@@ -263,6 +263,7 @@ def test_output_formats_agree(rlrewards):
     for name in ("o.jsonl", "o.jsonl.gz", "o.parquet"):
         assert rlrewards(*score("a.jsonl", "--out", name))[0] == 0
     records = read_rows("o.jsonl")
+    assert Path("o.jsonl.gz").read_bytes()[4:8] == bytes(4)  # no time in it: runs are comparable
     with gzip.open("o.jsonl.gz") as file:
         assert [json.loads(line) for line in file] == records
     table = pq.read_table("o.parquet")
@@ -556,7 +557,8 @@ def test_resumed_equals_uninterrupted(rlrewards, interrupt, monkeypatch, name, s
     assert "kept in" in err
     assert "go on with --resume" in err
     kept = Path(f"{name}.partial").read_bytes()
-    Path(f"{name}.partial").write_bytes(kept + b'{"line": 99, "sa')  # killed while it wrote
+    torn = b'{"line": 99, "same": ' + b"1" * 10_000  # killed while it wrote
+    Path(f"{name}.partial").write_bytes(kept + torn)
 
     interrupt(10**6)
     status, resumed, _ = rlrewards(*score("a.jsonl", *options, "--out", name, "--resume"))

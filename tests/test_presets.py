@@ -89,7 +89,7 @@ def test_huatuo_o1():
 @pytest.mark.parametrize("name", [n for n in presets.__all__ if n != "huatuo_o1"])
 def test_each_takes_a_verifier(name):
     verifier = rr.Verifier(lenient=True, budget_seconds=0.5)
-    needs = {"gazal_r1": {"max_length": 10}, "demystify_long_cot": {"max_length": 10}}
+    needs = {"gazal_r1": {"max_length": 100}, "demystify_long_cot": {"max_length": 100}}
     stack = getattr(presets, name)(verifier=verifier, **needs.get(name, {}))
     configured = [p.reward.verifier for p in stack.parts if hasattr(p.reward, "verifier")]
     assert configured
@@ -98,6 +98,6 @@ def test_each_takes_a_verifier(name):
 
 @pytest.mark.parametrize("name", presets.__all__)
 def test_each_survives_toml(name):
-    needs = {"gazal_r1": {"max_length": 10}, "demystify_long_cot": {"max_length": 10}}
+    needs = {"gazal_r1": {"max_length": 100}, "demystify_long_cot": {"max_length": 100}}
     stack = getattr(presets, name)(**needs.get(name, {}))
     assert rr.Stack.from_toml_text(stack.to_toml()) == stack

@@ -1,7 +1,7 @@
 """Stacks as TOML, both ways, and the names that rewards go by in it.
 
-A reward is named as in Python (`type = "CosineLength"`) and its parameters are its keys. Rewards
-of other packages join through the entry-point group `rlrewards.rewards`. TOML has no null, so a
+A reward is named as in Python (`type = "CosineLength"`) and its parameters are its keys; `when` holds
+its gate. Rewards of other packages join through the entry-point group `rlrewards.rewards`. TOML has no null, so a
 parameter that is None is written "none".
 """
 
@@ -37,7 +37,10 @@ def parse_stack(text: str, stack_type: type[S], where: str = "") -> S:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{where}not valid TOML: {error}") from None
-    stack: S = stack_type.from_table(table, where)  # type: ignore[attr-defined]
+    try:
+        stack: S = stack_type.from_table(table, where)  # type: ignore[attr-defined]
+    except TypeError as error:
+        raise ValueError(str(error)) from None
     return stack
 
 
@@ -49,7 +52,7 @@ def read_stack(path: str | os.PathLike[str], stack_type: type[S]) -> S:
         raise ValueError(f"{path}: not a text file") from None
     try:
         return parse_stack(text, stack_type)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
 
@@ -99,6 +102,9 @@ def to_table(reward: Any, where: str) -> dict[str, Any]:
     Raises:
         ValueError: it is, or holds, a function, which TOML cannot hold.
     """
+    gate = getattr(reward, "gate", None)
+    if gate is not None:
+        return to_table(reward.reward, where) | {"when": to_table(gate, f"{where}.when")}
     name = _public_name(type(reward))
     if name is None:
         raise ValueError(
@@ -151,6 +157,14 @@ def from_table(table: Mapping[str, Any], where: str) -> Any:
         ValueError: the type, or a key, is not known, or a value is not allowed.
     """
     entries = dict(table)
+    if "when" in entries:
+        gate = from_table(
+            require_table(entries.pop("when"), f"when in {where}"), f"when in {where}"
+        )
+        gated = from_table(entries, where)
+        if not hasattr(gated, "when"):
+            raise ValueError(f"{where}: a plain function takes no gate; make it a reward")
+        return gated.when(gate)
     if "type" not in entries:
         raise ValueError(f'{where} has no type; write type = "Accuracy", say')
     kind = named_type(entries.pop("type"), where)

@@ -15,13 +15,19 @@ from rlrewards import (
 
 THINK_ANSWER = "<think>2 + 2</think>\n<answer>4</answer>"
 HUATUO = "## Thinking\n\nFever and rash.\n\n## Final Response\n\nMeasles."
-GAZAL = "<think>Fever and rash.</think>\n\n### Assessment\n\nMeasles.\n\n### Final Answer\n\n\\boxed{B}\n"
+GAZAL = (
+    "<think>Fever and rash.</think>\n\n### Assessment\n\nMeasles.\n\n"
+    "### Final Answer\n\n\\boxed{B}\n"
+)
 STRICT = ThinkAnswerFormat(mode="strict")
 ALL = [ThinkFormat(), ThinkAnswerFormat(), STRICT, TagCount(), HuatuoFormat(), GazalFormat()]
 
 pieces = st.sampled_from(
-    ["<think>", "</think>", "<answer>", "</answer>", "## Thinking", "## Final Response", "\n\n"]
-    + ["\r\n", " ", "x", "### Assessment\n", "\n**Final Answer**\n", "\\boxed{C}", "\ud800", "\x00"]
+    [
+        *["<think>", "</think>", "<answer>", "</answer>", "## Thinking", "## Final Response"],
+        *["\n\n", "\r\n", " ", "x", "### Assessment\n", "\n**Final Answer**\n", "\\boxed{C}"],
+        *["\ud800", "\x00"],
+    ]
 )
 texts = st.one_of(st.lists(pieces).map("".join), st.text())
 # Further sentences without markup: nothing in them can complete a form.

@@ -12,7 +12,7 @@ def scores(reward, *lengths):
 
 
 def limits():
-    return st.integers(1, 200).flatmap(lambda L: st.tuples(st.just(L), st.integers(0, L)))
+    return st.integers(1, 200).flatmap(lambda most: st.tuples(st.just(most), st.integers(0, most)))
 
 
 class TestByHand:

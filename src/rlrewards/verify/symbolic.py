@@ -32,7 +32,7 @@ def symbolic(
         answer: The candidate.
         reference: The gold answer; it decides what kind of thing is compared.
         budget_seconds: Time for the comparison itself. The first call also waits about a second
-            for a worker to start.
+            for a worker to start. Nothing is compared when it is not positive.
         prompt: What was asked. An assignment that stands in it is no answer.
         form: "numeral" (the default, so that the question is not its own answer): a reference that
             is a number takes one numeral, fraction, root, power or factorial, and no sum or
@@ -46,6 +46,8 @@ def symbolic(
     for name, text in (("answer", answer), ("reference", reference)):
         if len(text) > MAX_CHARACTERS:
             return verdict(Status.UNDECIDED, f"{name} is longer than {MAX_CHARACTERS} characters")
+    if not budget_seconds > 0:
+        return verdict(Status.UNDECIDED, "no time was left")
     reply = isolate.call(
         {
             "answer": answer,

@@ -1,0 +1,340 @@
+r"""What kind of thing an answer is: one value, a list, a tuple, an interval, an equation, a matrix.
+
+`shape` splits an answer at its outermost separators, relations and brackets, and leaves the
+formulas in between as tokens for `sympy_reading`. Whether `(1,2)` is a point or an interval is left
+open: it stays a `Bracket`, and the comparison reads both sides the way the reference asks for.
+Anything that this grammar does not have is `Unreadable`; nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from rlrewards.verify.normalize import tidy
+
+MAX_TOKENS: Final = 600
+MAX_DEPTH: Final = 40
+
+
+class Unreadable(Exception):
+    """The text is outside what can be read; the message says why."""
+
+
+Tokens: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """One value; `suffix` is `%`, `°` or empty."""
+
+    tokens: Tokens
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Several shapes: `list` without brackets (or from ±), `set` in braces; order is free."""
+
+    kind: str
+    items: tuple[Shape, ...]
+    joined_by: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Bracket:
+    """Shapes in round or square brackets: a tuple, or an interval when there are two."""
+
+    left: str
+    right: str
+    items: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Union:
+    """Parts joined by ∪."""
+
+    parts: tuple[Shape, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A chain: `members[0] signs[0] members[1] signs[1] …`."""
+
+    members: tuple[Shape, ...]
+    signs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """Rows of entries."""
+
+    rows: tuple[tuple[Shape, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A set with a name: `empty` or `reals`."""
+
+    name: str
+
+
+Shape: TypeAlias = Formula | Listing | Bracket | Union | Relation | Matrix | Named
+
+
+def shape(text: str) -> Shape:
+    r"""Return the shape of an answer.
+
+    >>> shape(r"\left(0,\frac12\right]").right
+    ']'
+
+    Raises:
+        Unreadable: the text holds words, unbalanced brackets, or notation that is not known.
+    """
+    phrase = " ".join(_FONT.sub(r" \1 ", text).replace("$", " ").casefold().split()).strip(" .")
+    if phrase in _PHRASES:
+        return Named(_PHRASES[phrase])
+    tokens = tokenize(text)
+    if len(tokens) > MAX_TOKENS:
+        raise Unreadable(f"more than {MAX_TOKENS} symbols")
+    _check_brackets(tokens)
+    return _shape(tokens)
+
+
+_PHRASES: Final = {
+    **dict.fromkeys(
+        ("no solution", "no solutions", "no real solution", "no real solutions", "empty set"),
+        "empty",
+    ),
+    **dict.fromkeys(("all real numbers", "all reals", "the set of all real numbers"), "reals"),
+}
+
+# ---------------------------------------------------------------------------------------------
+# Tokens
+
+
+_FONT: Final = re.compile(
+    r"\\(?:text|textrm|textbf|textit|textnormal|mathrm|mathbf|mathit|rm|bf|mbox|hbox"
+    r"|operatorname\*?|boldsymbol)(?![A-Za-z])\s*\{([^{}]*)\}"
+)
+_TOKEN: Final = re.compile(
+    r"\\(?:begin|end)\s*\{[A-Za-z]+\*?\}(?:\s*\{[clr|\s]*\})?"
+    r"|\\mathbb\s*\{?\s*[A-Z]\s*\}?|\\[A-Za-z]+|\\.|\d+(?:\.\d+)?|\.\d+|[A-Za-z]+"
+    r"|\^\s*\{?\s*\\circ\s*\}?|[<>]=|!=|\*\*|[^\sA-Za-z\d]",
+    re.DOTALL,
+)
+_MATRIX_NAMES: Final = frozenset({"matrix", "pmatrix", "bmatrix", "smallmatrix", "array"})
+_RENAMED: Final = {
+    r"\leq": "≤", r"\le": "≤", r"\leqslant": "≤", "<=": "≤", r"\lt": "<",
+    r"\geq": "≥", r"\ge": "≥", r"\geqslant": "≥", ">=": "≥", r"\gt": ">",
+    r"\neq": "≠", r"\ne": "≠", "!=": "≠", r"\approx": "≈", r"\in": "∈",
+    r"\cup": "∪", r"\times": "*", r"\cdot": "*", r"\ast": "*", r"\div": "/", "**": "^",
+    r"\langle": "(", r"\rangle": ")", r"\lbrack": "[", r"\rbrack": "]",
+    r"\lbrace": r"\{", r"\rbrace": r"\}", r"\varnothing": "∅", r"\emptyset": "∅",
+    r"\mid": "|", r"\vert": "|", r"\lvert": "|(", r"\rvert": ")|", r"\lor": "or", r"\vee": "or",
+    r"\land": "and", r"\wedge": "and", r"\%": "%", r"\dfrac": r"\frac", r"\tfrac": r"\frac",
+    r"\cfrac": r"\frac", r"\degree": "°", r"\dots": r"\ldots", r"\cdots": r"\ldots",
+    r"\mathbbR": "ℝ",
+}  # fmt: skip
+_SPACING: Final = frozenset({r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\displaystyle"})
+_THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+
+
+def tokenize(text: str) -> Tokens:
+    r"""Return the symbols of a formula, one spelling for each.
+
+    >>> tokenize(r"x \leq \dfrac{1}{2}")
+    ('x', '≤', '\\frac', '{', '1', '}', '{', '2', '}')
+    """
+    text = _FONT.sub(_unmarked, tidy(text))
+    if _THOUSANDS.fullmatch(text.replace(" ", "")):
+        text = text.replace(",", "")
+    found = (re.sub(r"\s+", "", token) for token in _TOKEN.findall(text))
+    return tuple(_renamed(token) for token in found if token not in _SPACING)
+
+
+def _renamed(token: str) -> str:
+    if token.startswith("^") and len(token) > 1:
+        return "°"
+    if token.startswith(r"\mathbb"):
+        return "ℝ" if "R" in token else token
+    return _RENAMED.get(token, token)
+
+
+def _unmarked(match: re.Match[str]) -> str:
+    r"""Keep a letter, a number, a connective or the name of a function; mark other words."""
+    content = match[1].strip()
+    if re.fullmatch(r"[A-Za-z]|[\d.]*|,?\s*(?:or|and)|,", content):
+        return f" {content} "
+    if "operatorname" in match[0] or content in {"ln", "log", "sin", "cos", "tan"}:
+        return rf" \{content} " if content.isalpha() else r" \unknown "
+    return r" \words "
+
+
+_OPENING: Final = {"(": "round", "[": "round", "{": "curly", r"\{": "set", "|(": "bar"}
+_CLOSING: Final = {")": "round", "]": "round", "}": "curly", r"\}": "set", ")|": "bar"}
+
+
+def _check_brackets(tokens: Tokens) -> None:
+    """Refuse what is unbalanced or too deep; `(0,1]` is balanced."""
+    stack: list[str] = []
+    for token in tokens:
+        kind = _OPENING.get(token) or (token if token.startswith(r"\begin") else "")
+        if kind:
+            stack.append(kind)
+            if len(stack) > MAX_DEPTH:
+                raise Unreadable(f"brackets nested deeper than {MAX_DEPTH}")
+        elif token in _CLOSING or token.startswith(r"\end"):
+            expected = stack.pop() if stack else ""
+            if token.startswith(r"\end"):
+                balanced = expected.startswith(r"\begin") and _name(expected) == _name(token)
+            else:
+                balanced = expected == _CLOSING[token]
+            if not balanced:
+                raise Unreadable("brackets do not match")
+    if stack:
+        raise Unreadable("brackets do not match")
+
+
+def _name(environment: str) -> str:
+    return re.sub(r"\\(?:begin|end)\{([A-Za-z]*)\*?\}.*", r"\1", environment, flags=re.DOTALL)
+
+
+# ---------------------------------------------------------------------------------------------
+# Shapes
+
+
+def _split(tokens: Tokens, separators: Iterable[str]) -> tuple[list[Tokens], list[str]]:
+    """Split at the separators that stand in no bracket."""
+    separators = frozenset(separators)
+    parts: list[Tokens] = []
+    found: list[str] = []
+    depth = start = 0
+    for index, token in enumerate(tokens):
+        if token in _OPENING or token.startswith(r"\begin"):
+            depth += 1
+        elif token in _CLOSING or token.startswith(r"\end"):
+            depth -= 1
+        elif depth == 0 and token in separators:
+            parts.append(tokens[start:index])
+            found.append(token)
+            start = index + 1
+    return [*parts, tokens[start:]], found
+
+
+def _encloses(tokens: Tokens) -> bool:
+    """Whether the first token opens a bracket that the last one closes."""
+    depth = 0
+    for index, token in enumerate(tokens):
+        if token in _OPENING or token.startswith(r"\begin"):
+            depth += 1
+        elif token in _CLOSING or token.startswith(r"\end"):
+            depth -= 1
+        if depth == 0:
+            return 0 < index == len(tokens) - 1
+    return False
+
+
+_LIST_SIGNS: Final = (",", ";", "or", "and")
+_RELATION_SIGNS: Final = ("=", "<", ">", "≤", "≥", "≠", "≈", "∈")
+
+
+def _shape(tokens: Tokens) -> Shape:
+    if not tokens:
+        raise Unreadable("a part is empty")
+    parts, signs = _split(tokens, _LIST_SIGNS)
+    if signs:
+        return _listing("list", _without_gaps(parts, signs), frozenset(signs))
+    parts, signs = _split(tokens, _RELATION_SIGNS)
+    if signs:
+        return Relation(tuple(_shape(part) for part in parts), tuple(signs))
+    parts, signs = _split(tokens, ("∪",))
+    if signs:
+        return Union(tuple(_shape(part) for part in parts))
+    if _encloses(tokens):
+        return _enclosed(tokens)
+    if tokens == ("∅",):
+        return Named("empty")
+    if tokens == ("ℝ",):
+        return Named("reals")
+    return _formula(tokens)
+
+
+def _without_gaps(parts: list[Tokens], signs: list[str]) -> list[Tokens]:
+    """Drop the nothing between the comma and the word of `1, 2, and 3`."""
+    return [
+        part
+        for index, part in enumerate(parts)
+        if part or not (0 < index < len(signs) and {signs[index - 1], signs[index]} & {"or", "and"})
+    ]
+
+
+def _listing(kind: str, parts: list[Tokens], signs: frozenset[str]) -> Listing:
+    items: list[Shape] = []
+    for part in parts:
+        item = _shape(part)
+        items += item.items if isinstance(item, Listing) and item.kind == "list" else [item]
+    return Listing(kind, tuple(items), signs)
+
+
+def _enclosed(tokens: Tokens) -> Shape:
+    opening, inner, closing = tokens[0], tokens[1:-1], tokens[-1]
+    if opening.startswith(r"\begin"):
+        return _matrix(opening, inner)
+    if opening == "{":
+        return _shape(inner)
+    if opening == "|(":
+        return _formula(tokens)
+    if opening == r"\{":
+        return _set(inner)
+    parts, signs = _split(inner, (",", ";"))
+    if signs:
+        return Bracket(opening, closing, tuple(_shape(part) for part in parts))
+    if (opening, closing) == ("(", ")"):
+        return _shape(inner)
+    if (opening, closing) == ("[", "]") and inner and inner[0].startswith(r"\begin"):
+        return _shape(inner)
+    raise Unreadable("one item in square brackets")
+
+
+def _set(inner: Tokens) -> Shape:
+    if not inner:
+        return Named("empty")
+    parts, signs = _split(inner, ("|", ":"))
+    if len(signs) == 1 and len(parts[0]) in (1, 3) and parts[0][1:] in ((), ("∈", "ℝ")):
+        return _shape(parts[1])  # {x | x > 2} is the relation, read as a region
+    if signs:
+        raise Unreadable("set-builder notation")
+    parts, signs = _split(inner, (",", ";"))
+    return _listing("set", parts, frozenset(signs))
+
+
+def _matrix(begin: str, inner: Tokens) -> Matrix:
+    if _name(begin) not in _MATRIX_NAMES:
+        raise Unreadable(f"the environment {_name(begin)}")
+    rows, _ = _split(inner, ("\\\\",))
+    if rows and not rows[-1]:
+        rows.pop()  # a line break after the last row
+    return Matrix(tuple(tuple(_shape(cell) for cell in _split(row, ("&",))[0]) for row in rows))
+
+
+_PLUS_MINUS: Final = r"\pm"
+
+
+def _formula(tokens: Tokens) -> Shape:
+    if r"\words" in tokens:
+        raise Unreadable("words")
+    if any(token.startswith((r"\begin", r"\end")) or token == "&" for token in tokens):
+        raise Unreadable("a matrix inside a formula")
+    count = tokens.count(_PLUS_MINUS)
+    if count > 1 or r"\mp" in tokens:
+        raise Unreadable("more than one ±")
+    if count:
+        plus = tuple("+" if token == _PLUS_MINUS else token for token in tokens)
+        minus = tuple("-" if token == _PLUS_MINUS else token for token in tokens)
+        return Listing("list", (_formula(plus), _formula(minus)))
+    if len(tokens) > 1 and tokens[-1] in ("%", "°"):
+        return Formula(tokens[:-1], tokens[-1])
+    return Formula(tokens)

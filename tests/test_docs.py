@@ -1,0 +1,41 @@
+"""The Python code in README and docs runs, page by page, in order, in one namespace a page."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import rlrewards as rr
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_code_blocks_run(page, tmp_path, monkeypatch):
+    text = page.read_text(encoding="utf-8")
+    if "torch" in "".join(BLOCK.findall(text)):
+        pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    namespace: dict[str, object] = {"__name__": "docs"}
+    for block in BLOCK.finditer(text):
+        line = text[: block.start()].count("\n") + 1
+        exec(compile("\n" * line + block[1], str(page), "exec"), namespace)
+
+
+def test_every_public_name_has_a_line_in_docs_and_changelog():
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in {*rr._MODULE_OF}:
+        assert re.search(rf"\b{name}\b", pages), f"{name} is not in README or docs"
+        assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
+
+
+def test_the_tables_of_the_readme_name_every_reward():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for name, module in rr._MODULE_OF.items():
+        if module.startswith("rewards."):
+            assert f"`{name}" in readme, f"{name} is not in the README"
