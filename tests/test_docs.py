@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,11 @@ def test_code_blocks_run(page, tmp_path, monkeypatch):
     if "torch" in "".join(BLOCK.findall(text)):
         pytest.importorskip("torch")
     monkeypatch.chdir(tmp_path)
-    namespace: dict[str, object] = {"__name__": "docs"}
+    module = types.ModuleType("documentation_page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in BLOCK.finditer(text):
         line = text[: block.start()].count("\n") + 1
-        exec(compile("\n" * line + block[1], str(page), "exec"), namespace)
+        exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
 
 
 def test_every_public_name_has_a_line_in_docs_and_changelog():

@@ -76,7 +76,7 @@ samples = st.builds(
     group=st.sampled_from(["p", "q"]),
 )
 batches = st.lists(samples, max_size=6)
-few = settings(max_examples=40, deadline=None)  # a verdict may need a worker process
+few = settings(max_examples=20, deadline=None)  # a verdict may need a worker process
 
 BATCH = [
     rr.Sample(text, reference, token_ids=[*range(n), *range(n)], group=n % 2)

@@ -63,12 +63,13 @@ def reward_functions(
     verdict_sink: Sink | None = None,
     undecided_warning: float | None = 0.05,
     metric_prefix: str = "",
-) -> list[RewardFunction]:
+) -> list[Any]:
     """Return what `GRPOTrainer(reward_funcs=...)` takes: one function for each part of the stack.
 
     Leave TRL's `reward_weights` alone: the weights, schedules and gates of the stack are already
     in what the functions return, and the sum of a row is `Scores.total`. Each part's raw mean is
-    logged under its own name, its weighted mean by TRL as `rewards/<name>/mean`.
+    logged under its own name, its weighted mean by TRL as `rewards/<name>/mean`. (The functions
+    are `RewardFunction`s; TRL's annotation has no room for a list of a subtype.)
 
     Args:
         stack: The stack; any other reward is a stack of one part.

@@ -14,6 +14,7 @@ Python, by a function that raises.
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, Final, NoReturn
 
 import sympy
@@ -97,7 +98,8 @@ _FUNCTIONS: Final = {
     "artanh": "arctanh",
 }
 _INVERSE: Final = {"sin": "arcsin", "cos": "arccos", "tan": "arctan"}
-_PLAIN_WORDS: Final = frozenset({"sqrt", "abs", "pi", "infinity", "inf", "theta"})
+_PLAIN_WORDS: Final = frozenset("sqrt abs pi theta alpha beta lambda omega phi".split())
+_WORD_INSIDE: Final = re.compile("sin|cos|tan|cot|sec|csc|ln|log|exp|pi|abs|inf")
 _UNEVALUATED: Final = frozenset(
     {r"\sum", r"\prod", r"\int", r"\iint", r"\oint", r"\lim", r"\partial", r"\nabla"}
 )
@@ -138,14 +140,8 @@ class _Writer:
     def all(self) -> str:
         out: list[str] = []
         while self.at < len(self.tokens):
-            token = self.peek()
-            if token in "+-":
-                sign = self.sign()
-                if out and out[-1][-1:] in "+-":
-                    raise Unreadable("two signs in a row")
-                out.append(sign)
-            elif out and out[-1] not in "+-":
-                raise Unreadable(f"{token} was not expected")
+            if self.peek() in "+-":
+                out.append(self.sign())
             out.append(self.term())
         if not out:
             raise Unreadable("a part is empty")
@@ -177,9 +173,7 @@ class _Writer:
                 continue
             if after_slash:
                 raise Unreadable("a product after a slash")
-            if self.tokens[self.at - 1][0].isalnum() and token[0].isdigit():
-                raise Unreadable("a digit after a letter or a number")
-            if token[0].isdigit():
+            if token[0].isdigit() or token[0] == ".":
                 raise Unreadable("a number after a factor")
             out += [r"\cdot ", self.factor()]
         return "".join(out)
@@ -278,7 +272,8 @@ class _Writer:
             if self.peek() == "_":
                 raise Unreadable(f"a subscript of {run}")
             return rf"\variable{{{run}}}"
-        if len(run) > 4 or len(self.tokens) == 1 or not run.islower() or self.peek() == "(":
+        is_product = run.islower() and len(run) <= 4 and not _WORD_INSIDE.search(run)
+        if not is_product or len(self.tokens) == 1 or self.peek() == "(":
             raise Unreadable(f"the word {run}")
         head = [self.variable(letter, last=False) for letter in run[:-1]]
         return self.joined(head, run[-1])
@@ -416,9 +411,8 @@ class _Writer:
             argument = self.atom()
             if self.peek() in ("^", "!"):
                 raise Unreadable(f"a power after {name}")
-            if bracket == "{" and self.peek() not in ("", "+", "-", "*", "/", "\\"):
-                if not self.peek().startswith("\\"):
-                    raise Unreadable(f"where the argument of {name} ends")
+            if bracket == "{" and self.peek()[:1] not in ("", "+", "-", "*", "/", "\\"):
+                raise Unreadable(f"where the argument of {name} ends")
             return argument
         factors: list[str] = []
         while (token := self.peek()) and token not in ("+", "-", "*", "/"):
@@ -427,7 +421,7 @@ class _Writer:
             if token.lstrip("\\") in _FUNCTIONS and factors:
                 break
             if factors and token[0].isdigit():
-                raise Unreadable("a digit after a letter or a number")
+                raise Unreadable("a number after a factor")
             factors.append(self.factor())
         if not factors:
             raise Unreadable(f"{name} of nothing")

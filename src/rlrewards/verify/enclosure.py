@@ -1,0 +1,214 @@
+r"""What a SymPy expression is worth: exactly, or as a ball that is proved to contain the value.
+
+`as_fraction` gives the rational value of an expression that has one plainly. `enclose` gives a ball
+of python-flint (midpoint ± radius): two balls that do not meet prove that two expressions differ,
+which floating point cannot. Magnitudes are bounded before anything is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+import flint
+import sympy
+
+MAX_BITS: Final = 60_000
+"""Largest numerator or denominator that is ever written out."""
+
+Ball: TypeAlias = Any
+"""`flint.arb` or `flint.acb`, which have no type stubs."""
+
+
+class NoValue(Exception):
+    """The expression has no finite value here, or none that can be computed."""
+
+
+def as_fraction(expression: Any) -> Fraction | None:
+    """Return the exact value of numbers joined by + · / ^, roots, !, |·|; else None.
+
+    >>> as_fraction(sympy.Pow(sympy.Integer(16), sympy.Rational(1, 4), evaluate=False))
+    Fraction(2, 1)
+    """
+    if expression.is_Rational:
+        return Fraction(int(expression.p), int(expression.q))
+    if not expression.args or expression.free_symbols:
+        return None
+    values = [as_fraction(argument) for argument in expression.args]
+    if None in values:
+        return None
+    return _rational(expression, [value for value in values if value is not None])
+
+
+def _rational(expression: Any, values: list[Fraction]) -> Fraction | None:
+    if expression.is_Add:
+        return _bounded(sum(values, Fraction(0)))
+    if expression.is_Mul:
+        product: Fraction | None = Fraction(1)
+        for value in values:
+            product = None if product is None else _bounded(product * value)
+        return product
+    if expression.is_Pow:
+        return _rational_power(*values)
+    if isinstance(expression, sympy.factorial):
+        return _factorial(values[0])
+    if isinstance(expression, sympy.Abs):
+        return abs(values[0])
+    if isinstance(expression, sympy.floor):
+        return Fraction(values[0].__floor__())
+    if isinstance(expression, sympy.ceiling):
+        return Fraction(values[0].__ceil__())
+    return None
+
+
+def _bounded(value: Fraction) -> Fraction | None:
+    return value if _bits(value) <= MAX_BITS else None
+
+
+def _bits(value: Fraction) -> int:
+    return max(value.numerator.bit_length(), value.denominator.bit_length())
+
+
+def _rational_power(base: Fraction, exponent: Fraction) -> Fraction | None:
+    if exponent.denominator > 1:
+        root = _exact_root(base, exponent.denominator)
+        return None if root is None else _rational_power(root, Fraction(exponent.numerator))
+    power = exponent.numerator
+    if (base == 0 and power <= 0) or _bits(base) * abs(power) > MAX_BITS:
+        return Fraction(base) if base == 1 else None
+    return Fraction(base**power)
+
+
+def _exact_root(value: Fraction, degree: int) -> Fraction | None:
+    """Return the real root if it is rational; that of a negative number for odd degrees."""
+    if value < 0:
+        root = None if degree % 2 == 0 else _exact_root(-value, degree)
+        return None if root is None else -root
+    if degree > MAX_BITS:
+        return None
+    parts = [flint.fmpz(part) for part in (value.numerator, value.denominator)]
+    roots = [part.root(degree) for part in parts]
+    if any(root**degree != part for root, part in zip(roots, parts, strict=True)):
+        return None
+    return Fraction(int(roots[0]), int(roots[1]))
+
+
+def _factorial(value: Fraction) -> Fraction | None:
+    if value.denominator != 1 or not 0 <= value <= 5_000:
+        return None
+    return Fraction(int(flint.fmpz.fac_ui(int(value))))
+
+
+def size_bits(expression: Any) -> int:
+    """Bound how many bits it takes to tell two such constants apart, for moderate constants."""
+    if expression.is_Rational:
+        return int(expression.p).bit_length() + int(expression.q).bit_length()
+    own = sum(size_bits(argument) for argument in expression.args) + 4
+    if expression.is_Pow and (power := as_fraction(expression.args[1])) is not None:
+        own += int(size_bits(expression.args[0]) * abs(power))
+    if isinstance(expression, sympy.factorial):
+        value = as_fraction(expression.args[0])
+        own += MAX_BITS if value is None else 16 * int(abs(value))
+    return min(own, 10 * MAX_BITS)
+
+
+# ---------------------------------------------------------------------------------------------
+# Balls
+
+
+def enclose(
+    expression: Any, values: Mapping[Any, Fraction], *, bits: int, complex_: bool = False
+) -> Ball:
+    """Return a ball that contains the value of `expression` where its symbols have `values`.
+
+    Real unless `complex_`. A root of odd degree of a negative number is the real one.
+
+    Raises:
+        NoValue: not real, not finite, or with a function that is not known.
+    """
+    with flint.ctx.workprec(bits):
+        ball = _enclose(expression, values, flint.acb if complex_ else flint.arb)
+    if not ball.is_finite():
+        raise NoValue(str(expression.func))
+    return ball
+
+
+def midpoint(ball: Ball) -> float:
+    """Return the middle of a real ball, roughly, to sort by."""
+    return float(ball.mid())
+
+
+def _enclose(expression: Any, values: Mapping[Any, Fraction], field: Any) -> Ball:
+    if expression.is_Symbol:
+        return field(_fmpq(values[expression]))
+    if expression.is_Rational:
+        return field(flint.fmpq(int(expression.p), int(expression.q)))
+    if expression is sympy.pi:
+        return field(flint.arb.pi())
+    if expression is sympy.E:
+        return field(flint.arb.const_e())
+    if expression is sympy.I:
+        if field is flint.arb:
+            raise NoValue("i")
+        return flint.acb(0, 1)
+    if expression.is_Pow:
+        return _power(expression.args[0], expression.args[1], values, field)
+    arguments = [_enclose(argument, values, field) for argument in expression.args]
+    if expression.is_Add:
+        return sum(arguments, field(0))
+    if expression.is_Mul:
+        product = field(1)
+        for argument in arguments:
+            product *= argument
+        return product
+    function = _BALL_FUNCTIONS.get(expression.func)
+    if function is None:
+        raise NoValue(str(expression.func))
+    return function(*arguments)
+
+
+def _power(base: Any, exponent: Any, values: Mapping[Any, Fraction], field: Any) -> Ball:
+    below = _enclose(base, values, field)
+    power = as_fraction(exponent)
+    if power is None and exponent.is_Symbol:
+        power = values[exponent]
+    if power is None:
+        power = as_fraction(exponent.xreplace({key: _rational_of(values[key]) for key in values}))
+    if power is None:
+        return below ** _enclose(exponent, values, field)
+    if power.denominator == 1:
+        return below ** flint.fmpz(power.numerator)
+    if power == Fraction(1, 2):
+        return below.sqrt()
+    if field is flint.arb and power.denominator % 2 and below < 0:
+        size = (-below) ** field(_fmpq(power))
+        return -size if power.numerator % 2 else size
+    return below ** field(_fmpq(power))
+
+
+def _fmpq(value: Fraction) -> Any:
+    return flint.fmpq(value.numerator, value.denominator)
+
+
+def _rational_of(value: Fraction) -> Any:
+    return sympy.Rational(value.numerator, value.denominator)
+
+
+def _logarithm(value: Ball, base: Ball | None = None) -> Ball:
+    return value.log() if base is None else value.log() / base.log()
+
+
+_BALL_FUNCTIONS: Final[dict[Any, Callable[..., Ball]]] = {
+    sympy.Abs: abs,
+    sympy.exp: lambda x: x.exp(),
+    sympy.log: _logarithm,
+    sympy.factorial: lambda x: (x + 1).gamma(),
+    sympy.floor: lambda x: x.floor(),
+    sympy.ceiling: lambda x: x.ceil(),
+} | {
+    getattr(sympy, name): (lambda x, name=name: getattr(x, name)())
+    for name in (
+        "sin cos tan cot sec csc asin acos atan sinh cosh tanh asinh acosh atanh".split()
+    )
+}
