@@ -2,8 +2,8 @@
 
     python benchmarks/verify.py [--list]
 
-Accuracy first: against the authors' labels where a corpus has them. Then pairs a second, both in this
-run, in one process, on the same pairs, caches empty. The corpora are read from the folder that
+Accuracy first: against the authors' labels where a corpus has them. Then pairs a second, both in
+this run, in one process, on the same pairs, caches empty. The corpora are read from the folder that
 `RLREWARDS_DATA` names; without it only the completions that ship with the examples are graded.
 `--list` prints every disagreement.
 """
@@ -81,12 +81,12 @@ def report(name: str, rows: list[Row], verdicts: list[str], speed: float, peer: 
 
 def main() -> None:
     """Print the table, and the disagreements on request."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(description="rlrewards beside Math-Verify")
     parser.add_argument("--list", action="store_true", help="print every disagreement")
     arguments = parser.parse_args()
     theirs = math_verify()
-    columns = ("corpus", "grader", "pairs", "false accepts", "false rejects", "undecided", "pairs/s")
-    print("{:20} {:12} {:>6} {:>14} {:>14} {:>10} {:>9}".format(*columns))
+    print(f"{'corpus':20} {'grader':12} {'pairs':>6} {'false accepts':>14} ", end="")
+    print(f"{'false rejects':>14} {'undecided':>10} {'pairs/s':>9}")
     for name, rows in corpora():
         own, own_speed = timed(ours(), rows)
         report(name, rows, own, own_speed, "rlrewards")

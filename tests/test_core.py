@@ -67,7 +67,12 @@ class TestNames:
 
 class TestCheckedScores:
     def test_numbers_of_any_kind_become_floats(self):
-        assert checked_scores(constant, [True, 1, np.float32(0.5), None], 4) == [1.0, 1.0, 0.5, None]
+        assert checked_scores(constant, [True, 1, np.float32(0.5), None], 4) == [
+            1.0,
+            1.0,
+            0.5,
+            None,
+        ]
 
     @pytest.mark.parametrize(
         ("scores", "error", "message"),

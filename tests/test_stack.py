@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 import rlrewards as rr
 from rlrewards.core import bounds_of
-from rlrewards.stack import Composable, run_to_end
+from rlrewards.scoring import run_to_end
+from rlrewards.stack import Composable
 
 SAMPLES = [rr.Sample("a"), rr.Sample("bb"), rr.Sample("ccc")]
 
@@ -262,7 +263,9 @@ class TestGates:
 
     def test_verdicts_show_through_a_gate(self):
         stack = rr.Stack({"a": rr.Accuracy().when(rr.each(is_long))})
-        scores = stack.score([rr.Sample(r"\boxed{4}", reference="4"), rr.Sample("4", reference="4")])
+        scores = stack.score(
+            [rr.Sample(r"\boxed{4}", reference="4"), rr.Sample("4", reference="4")]
+        )
         assert scores.verdicts[0].status is rr.Status.EQUAL
         assert scores.verdicts[1] is None
 
@@ -431,7 +434,9 @@ class TestWaiting:
         assert stack(SAMPLES) == [3.0, 5.0, 7.0]
 
     def test_columns_keep_the_order_of_the_parts(self):
-        stack = rr.Stack({"slow": rr.reward(slow_one), "quick": LENGTH, "later": rr.each(slow_length)})
+        stack = rr.Stack(
+            {"slow": rr.reward(slow_one), "quick": LENGTH, "later": rr.each(slow_length)}
+        )
         assert list(asyncio.run(stack.ascore(SAMPLES)).columns) == ["slow", "quick", "later"]
 
 
@@ -459,7 +464,9 @@ class TestLaws:
         assert stacks[0].score(SAMPLES).fingerprint == prints[0]
 
     def test_no_fingerprint_depends_on_an_address(self):
-        assert rr.each(is_long).named("a").fingerprint() == rr.each(is_long).named("a").fingerprint()
+        assert (
+            rr.each(is_long).named("a").fingerprint() == rr.each(is_long).named("a").fingerprint()
+        )
         for left, right in itertools.combinations((one, length), 2):
             prints = {rr.reward(f).named("a").fingerprint() for f in (left, right)}
             assert len(prints) == 2

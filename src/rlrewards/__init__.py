@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from rlrewards import adapters, metrics, objectives, presets, rewards, stack
+    from rlrewards import adapters as adapters
+    from rlrewards import metrics as metrics
+    from rlrewards import objectives as objectives
+    from rlrewards import presets as presets
+    from rlrewards import rewards as rewards
+    from rlrewards import stack as stack
+    from rlrewards.composable import each as each
+    from rlrewards.composable import reward as reward
     from rlrewards.core import Reward as Reward
     from rlrewards.core import Sample as Sample
     from rlrewards.core import Scores as Scores
@@ -66,8 +73,6 @@ if TYPE_CHECKING:
         StepSchedule as StepSchedule,
     )
     from rlrewards.stack import Stack as Stack
-    from rlrewards.stack import each as each
-    from rlrewards.stack import reward as reward
     from rlrewards.verify.verdict import (
         Answer as Answer,
     )
@@ -91,8 +96,8 @@ _MODULE_OF = {
     "Reward": "core",
     "Scores": "core",
     "Stack": "stack",
-    "each": "stack",
-    "reward": "stack",
+    "each": "composable",
+    "reward": "composable",
     "LinearSchedule": "schedules",
     "CosineSchedule": "schedules",
     "StepSchedule": "schedules",

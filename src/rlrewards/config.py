@@ -1,8 +1,8 @@
 """Stacks as TOML, both ways, and the names that rewards go by in it.
 
-A reward is named as in Python (`type = "CosineLength"`) and its parameters are its keys; `when` holds
-its gate. Rewards of other packages join through the entry-point group `rlrewards.rewards`. TOML has no null, so a
-parameter that is None is written "none".
+A reward is named as in Python (`type = "CosineLength"`), its parameters are its keys, and `when`
+holds its gate. Rewards of other packages join through the entry-point group `rlrewards.rewards`.
+TOML has no null, so a parameter that is None is written "none".
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def to_table(reward: Any, where: str) -> dict[str, Any]:
             f"register that under the entry-point group {ENTRY_POINT_GROUP!r}"
         )
     if hasattr(reward, "to_table"):
-        return {"type": name} | reward.to_table()
+        return {"type": name, **reward.to_table()}
     return {"type": name} | _changed_fields(reward, where)
 
 

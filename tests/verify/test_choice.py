@@ -114,7 +114,9 @@ class TestSpelling:
 
 
 class TestLaws:
-    @given(st.permutations("ABCD"), st.sampled_from(["Aspirin", "Metformin", "Insulin glargine", "?"]))
+    @given(
+        st.permutations("ABCD"), st.sampled_from(["Aspirin", "Metformin", "Insulin glargine", "?"])
+    )
     def test_relabelling_the_options_permutes_the_letters(self, order, answer):
         texts = list(OPTIONS.values())
         first = resolve(answer, OPTIONS).letter

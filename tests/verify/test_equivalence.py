@@ -181,9 +181,9 @@ class TestLaws:
     numbers = st.one_of(
         st.integers(-(10**9), 10**9).map(str),
         st.fractions(max_denominator=10**4).map(str),
-        st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-1000, max_value=1000).map(
-            str
-        ),
+        st.decimals(
+            allow_nan=False, allow_infinity=False, places=3, min_value=-1000, max_value=1000
+        ).map(str),
     )
 
     @given(numbers)

@@ -125,7 +125,11 @@ class TestOptions:
             ('{"thinking": "…", "answer_choice": "B. Metformin"}', "B. Metformin", "json"),
             ('broken { "answer_choice": "B" ', "B", "json"),
             (r"\boxed{\text{B}}", r"\text{B}", "boxed"),
-            ("The answer is (B) because it lowers glucose.", "(B) because it lowers glucose", "phrase"),
+            (
+                "The answer is (B) because it lowers glucose.",
+                "(B) because it lowers glucose",
+                "phrase",
+            ),
             ("The correct option is B.", "B", "phrase"),
             ("Glucose matters here.\nB", "B", "choice"),
             ("Metformin", "Metformin", "choice"),

@@ -61,7 +61,9 @@ DISTINCT = [
 
 @pytest.mark.parametrize("pair", SAME, ids=str)
 def test_spellings_agree(pair):
-    left, right = (text.replace(",", "") if len(pair) > 2 else text for text in map(normalize, pair[:2]))
+    left, right = (
+        text.replace(",", "") if len(pair) > 2 else text for text in map(normalize, pair[:2])
+    )
     assert left == right
 
 

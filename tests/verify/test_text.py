@@ -24,12 +24,16 @@ def test_words(answer, reference, status):
     assert compare_text(answer, reference)[0] == status
 
 
-@pytest.mark.parametrize("text", ["a square", "7 people", "Monday", r"\text{no solution}", "4:30 p.m."])
+@pytest.mark.parametrize(
+    "text", ["a square", "7 people", "Monday", r"\text{no solution}", "4:30 p.m."]
+)
 def test_prose(text):
     assert is_prose(text)
 
 
-@pytest.mark.parametrize("text", ["5", r"2\sin x", "x and y", r"\frac{1}{2}", "sin(x)", "ab", "x" * 30_000])
+@pytest.mark.parametrize(
+    "text", ["5", r"2\sin x", "x and y", r"\frac{1}{2}", "sin(x)", "ab", "x" * 30_000]
+)
 def test_no_prose(text):
     assert not is_prose(text)
 

@@ -84,8 +84,8 @@ class ThinkAnswerFormat(_Form):
     both are there but reversed, nested or repeated. Strict: 1 when both are whole, in order, and
     nothing but white space stands outside them; 0 otherwise. What the blocks hold is not looked at.
 
-    Source: Li's thesis (LIACS) §3.4, which gives 1.0, 0.5 and 0.0 for "including" both, one and
-    none of the tags. Ours is stricter on purpose: tags in any order would earn that.
+    Source: Xu Li's thesis (LIACS, Leiden) §3.4, which gives 1.0, 0.5 and 0.0 for "including" both,
+    one and none of the tags. Ours is stricter on purpose: tags in any order would earn that.
 
     Args:
         mode: `"graded"` or `"strict"`.

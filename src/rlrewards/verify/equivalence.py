@@ -242,9 +242,7 @@ def _agreement(given: Quantity, gold: Quantity, terms: Terms) -> str:
 
 
 def _rounds_to(value: Fraction, decimal: Quantity) -> bool:
-    return (
-        decimal.last_place is not None and abs(value - decimal.value) <= decimal.last_place / 2
-    )
+    return decimal.last_place is not None and abs(value - decimal.value) <= decimal.last_place / 2
 
 
 def _terminates(value: Fraction) -> bool:
@@ -296,7 +294,7 @@ def _collections(given: Collection, gold: Collection, terms: Terms) -> Decision 
 
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
-    seen = {}
+    seen: dict[Fraction | str, str] = {}
     for item in items:
         parsed = parse(item)
         seen.setdefault(parsed.value if isinstance(parsed, Quantity) else normalize(item), item)

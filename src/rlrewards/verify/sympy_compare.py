@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,18 +18,14 @@ from typing import Any, Final, NamedTuple
 import sympy
 
 from rlrewards.verify.answer_shape import (
-    Bracket,
     Formula,
     Listing,
-    Matrix,
-    Named,
     Relation,
     Shape,
-    Union,
     Unreadable,
     shape,
 )
-from rlrewards.verify.enclosure import Ball, NoValue, as_fraction, enclose, midpoint, size_bits
+from rlrewards.verify.enclosure import Ball, NoValue, as_fraction, enclose, size_bits
 from rlrewards.verify.sympy_reading import IMAGINARY, Unevaluated, disarm, expression
 from rlrewards.verify.verdict import Status
 

@@ -19,7 +19,7 @@ from rlrewards.core import Sample
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.echo import formulas_of
 from rlrewards.verify.equivalence import Terms, compare
-from rlrewards.verify.extract import find_answer
+from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.parse import Quantity, parse
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
@@ -188,7 +188,7 @@ class Verifier:
     def _options(self, options: Options) -> Options:
         return dict.fromkeys(self.letters, "") if options is None and self.letters else options
 
-    def _found(self, completion: str, options: Options) -> Any:
+    def _found(self, completion: str, options: Options) -> Found:
         return find_answer(
             completion,
             options=options,

@@ -1,0 +1,155 @@
+"""How rewards are called, awaited or not, and how their columns become a total.
+
+The stack's own arithmetic, apart from its configuration: what each part adds to a row, what becomes
+of a missing opinion, which verdicts and per-token streams belong to a batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+
+from rlrewards.core import Reward, Sample, Scores, checked_scores
+
+Missing: TypeAlias = Literal["abstain", "renormalize", "zero"]
+T = TypeVar("T")
+
+
+def weighted(
+    columns: Mapping[str, Any], weights: Mapping[str, float], missing: Missing, count: int
+) -> dict[str, Any]:
+    """Return what each part adds to the total, so that every row sums to it."""
+    import numpy as np
+
+    absent = {name: np.isnan(column) for name, column in columns.items() if weights[name] != 0}
+    terms = {
+        name: weights[name] * np.where(absent[name], 0.0, columns[name])
+        if name in absent
+        else np.zeros(count)
+        for name in columns
+    }
+    if missing == "zero" or not absent:
+        return terms
+    if missing == "abstain":
+        lost = np.logical_or.reduce(list(absent.values()))
+        return {name: np.where(lost, np.nan, term) for name, term in terms.items()}
+    whole = sum(abs(weights[name]) for name in absent)
+    present = sum(np.where(absent[name], 0.0, abs(weights[name])) for name in absent)
+    # No part has an opinion: NaN. All have one: exactly 1, so that nothing is rounded.
+    factor = np.where(present == 0, np.nan, whole / np.where(present == 0, 1.0, present))
+    complete = ~np.logical_or.reduce(list(absent.values()))
+    factor = np.where(complete, 1.0, factor)
+    return {name: term * factor for name, term in terms.items()}
+
+
+def dense_streams(
+    rewards: Mapping[str, Reward], batch: list[Sample]
+) -> tuple[dict[str, list[Any]], dict[str, float]]:
+    """Return the per-token streams of the parts that have one, and their discounts."""
+    dense: dict[str, list[Any]] = {}
+    gammas: dict[str, float] = {}
+    for name, reward in rewards.items():
+        stream = getattr(reward, "dense", None)
+        if callable(stream):
+            dense[name] = stream(batch)
+            gammas[name] = float(getattr(reward, "gamma", 1.0))
+    return dense, gammas
+
+
+def verdicts_of(reward: Reward, batch: Iterable[Sample]) -> list[Any]:
+    """Return the verdict on each sample that some part of a reward asked for, or None."""
+    verifiers = list(dict.fromkeys(_verifiers(reward)))
+    return [
+        next((v for key in verifiers if (v := sample.recalled(key)) is not None), None)
+        for sample in batch
+    ]
+
+
+def _verifiers(reward: Any) -> Iterator[Any]:
+    own = getattr(reward, "verifier", None)
+    if own is not None:
+        yield own
+    for child in getattr(reward, "children", tuple)():
+        yield from _verifiers(child)
+
+
+# ---------------------------------------------------------------------------------------------
+# Calling rewards, at a step, awaited or not
+
+
+@runtime_checkable
+class _ScoresBatches(Protocol):
+    """A stack: a reward that gives more than a total."""
+
+    def score(self, samples: Sequence[Sample]) -> Scores: ...
+
+    async def ascore(self, samples: Sequence[Sample]) -> Scores: ...
+
+
+class _Asynchronous(Protocol):
+    async def acall(self, batch: Sequence[Sample], /) -> list[float | None]: ...
+
+
+def is_waiting(reward: Reward) -> bool:
+    """Whether a reward is asynchronous."""
+    return bool(getattr(reward, "waits", False))
+
+
+def is_awaitable(value: object) -> bool:
+    """Whether a value has to be awaited."""
+    return inspect.isawaitable(value)
+
+
+def resolved_at(reward: Reward, step: int) -> Reward:
+    """Return a reward with the schedules inside it resolved at a step."""
+    resolve = getattr(reward, "at", None)
+    return reward if resolve is None else cast(Reward, resolve(step))
+
+
+def checked_batch(samples: Sequence[Sample]) -> list[Sample]:
+    """Return a batch as a list, or say which item is no sample."""
+    batch = list(samples)
+    for index, sample in enumerate(batch):
+        if not isinstance(sample, Sample):
+            raise TypeError(f"item {index} of the batch is {type(sample).__name__}, not a Sample")
+    return batch
+
+
+def evaluate(reward: Reward, batch: list[Sample]) -> Scores | list[float | None]:
+    """Return the checked scores of a batch, all of them where the reward is a stack."""
+    if isinstance(reward, _ScoresBatches):
+        return reward.score(batch)
+    return checked_scores(reward, reward(batch), len(batch))
+
+
+async def aevaluate(reward: Reward, batch: list[Sample]) -> Scores | list[float | None]:
+    """Do the same, awaiting what waits."""
+    if isinstance(reward, _ScoresBatches):
+        return await reward.ascore(batch)
+    return await acall(reward, batch)
+
+
+async def acall(reward: Reward, batch: Sequence[Sample]) -> list[float | None]:
+    """Return the checked scores of a batch, a reward that does not wait in a thread."""
+    if is_waiting(reward):
+        scores = await cast(_Asynchronous, reward).acall(batch)
+    else:
+        scores = await asyncio.to_thread(reward, batch)
+    return checked_scores(reward, scores, len(batch))
+
+
+def run_to_end(awaitable: Awaitable[T]) -> T:
+    """Run an awaitable from synchronous code, also where an event loop is already running."""
+
+    async def wait() -> T:
+        return await awaitable
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(wait())
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(asyncio.run, wait()).result()
