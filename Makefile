@@ -48,7 +48,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 docs: $(DOCS)
-	$(BIN)/mkdocs build --strict --site-dir build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir build/site
 
 install: $(DEV)
 
