@@ -30,6 +30,7 @@ EQUAL = [
     ("9/5", r"1\frac45"),
     (r"12\frac{3}{5}", "12.6"),
     ("3e5", r"3 \times 10^5"),
+    ("5", "approximately 5"),
     ("11:4", "11/4"),
     ("11:4", "22:8"),
     ("11:4", "11 to 4"),
@@ -141,6 +142,11 @@ def test_other_words_are_undecided_and_say_so():
     verdict = rr.verify("a dog", "a cat")
     assert verdict.status is Status.UNDECIDED
     assert "dog" in verdict.why
+
+
+@pytest.mark.parametrize("answer", ["not 5", "who knows", "5 divided by nothing", "a dog"])
+def test_words_for_a_number_are_no_answer(answer):
+    assert status("5", answer)[0] in (Status.NO_ANSWER, Status.DIFFERENT)
 
 
 def test_different_units_without_a_conversion():

@@ -336,7 +336,11 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
     """Compare words with words; also what is a word on one side only."""
     if not (is_prose(answer) or is_prose(reference)):
         return None
-    return Decision(*compare_text(answer, reference))
+    decision = Decision(*compare_text(answer, reference))
+    if decision.status is Status.UNDECIDED and _read(reference) is not None:
+        # The reference is plain, so what cannot be read is the answer's fault.
+        return Decision(Status.NO_ANSWER, Tier.TEXT, f"unreadable: {answer[:60]!r}")
+    return decision
 
 
 def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:

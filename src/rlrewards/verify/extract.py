@@ -278,10 +278,11 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _PHRASE = re.compile(
-    r"\b(?:final\s+answer\b[*_\"]{0,3}\s*(?:is\b|:|=)"
+    r"\b(?:final\s+answer\b[*_\"]{0,3}\s*(?:is\b|:|=|\n)"
     r"|the\s+(?:correct\s+)?(?:answer|option|choice)\b[*_\"]{0,3}"
     r"(?:\s+to\s[^.:\n]{1,80}?)?\s*(?:is\b|:|=)"
-    r"|answer\b[*_\"]{0,3}\s*[:=])[\s:*_\"]*",
+    r"|answer\b[*_\"]{0,3}\s*[:=])[\s:*_\"]*"
+    r"(?:(?:therefore|thus|hence|so|clearly|simply|just|then|indeed|exactly)\b[\s,:*_]*)?",
     re.IGNORECASE,
 )
 _LINE_A = re.compile(r"^[ \t]*A:[ \t]*", re.MULTILINE)

@@ -80,7 +80,7 @@ _DECIMAL = rf"(?:{_INTEGER}?\.\d+|{_INTEGER}\.?)"
 _FRACTION = r"\\frac\s*\{\s*(?P<over>[-+]?\d[\d,]*)\s*\}\s*\{\s*(?P<under>\d[\d,]*)\s*\}"
 _NUMBER = re.compile(
     rf"""
-    (?P<approx>\\approx\s*|~\s*|≈\s*)?
+    (?P<approx>(?:\\approx|~|≈|(?i:approximately|about|roughly|around)\b)\s*)?
     (?P<sign>[-+]\s*)?
     (?P<money>\\?\$|[£€¥₹])?\s*
     (?P<sign2>[-+]\s*)?
