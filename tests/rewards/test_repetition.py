@@ -217,6 +217,10 @@ class TestAgainstTheDefinition:
     def test_dense(self, units, n):
         assert dense_repetition(units, n, -0.5).tolist() == algorithm_1(units, n, -0.5)
 
+    def test_ids_too_wide_to_pack_three_of_them(self):
+        # packed all the same, the first of three would wrap around: 4·2⁶² is 0 in 64 bits
+        assert penalty([0, 5, 6, 4, 5, 6, 2**31 - 1]) == 0.0
+
     @pytest.mark.parametrize("n", [1, 2, 3, 7, 40, 300])
     @pytest.mark.parametrize("vocabulary", [1, 2, 60, 151_936])
     def test_long_ones(self, n, vocabulary):
@@ -247,6 +251,15 @@ class TestLongTexts:
         monkeypatch.setattr(repetition, "_MIX", (0, 0))  # now all of them do
         assert repetition._numbers_of_bytes(text) is None
         assert penalty(text) == expected == pytest.approx(-repeated_share(text.split(), 3))
+
+    def test_words_of_one_length_too(self, monkeypatch):
+        monkeypatch.setattr(repetition, "_MIX", (0, 0))
+        assert repetition._numbers_of_bytes("alpha gamma") is None  # by their first eight bytes
+        assert repetition._numbers_of_bytes("redundancy redundants") is None  # by their next
+        assert repetition._numbers_of_bytes("alpha alpha").tolist() == [0, 0]
+
+    def test_numbered_words_do_not_mix_to_the_same_number(self):
+        assert repetition._numbers_of_bytes(" ".join(f"word{i}" for i in range(5000))) is not None
 
     def test_real_prose(self):
         text = " ".join(f"word{i * i % 997} and {'x' * (i % 23)}\u00e9" for i in range(4000))

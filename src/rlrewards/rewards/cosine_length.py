@@ -133,9 +133,8 @@ class CosineLength(Composable):
         empty, full = self.correct if correct else self.wrong
         share = n / self.max_length
         cosine = 0.5 * (1.0 + math.cos(math.pi * (min(share, 1.0) if self.clamp else share)))
-        if cosine == 1.0:  # full + (empty - full) may miss it by a rounding
-            return empty
-        return min(max(full + (empty - full) * cosine, min(empty, full)), max(empty, full))
+        # full + (empty - full) may miss empty by a rounding
+        return empty if cosine == 1.0 else full + (empty - full) * cosine
 
 
 def _pair(name: str, value: Any) -> tuple[float, float]:

@@ -205,7 +205,8 @@ def _repeated_share(units: IntArray, n: int) -> float:
     total = len(units) - n + 1
     if total <= 0:
         return 0.0
-    ordered = np.sort(_ngram_numbers(units, n))
+    ordered = _ngram_numbers(units, n)
+    ordered.sort()
     return int(np.count_nonzero(ordered[1:] == ordered[:-1])) / total
 
 
@@ -229,29 +230,42 @@ def _repeated_units(units: IntArray, n: int) -> BoolArray:
 def _ngram_numbers(units: IntArray, n: int) -> IntArray:
     """Return one number for each n-gram, equal where the n-grams are, int64 `[n_units − n + 1]`."""
     low, high = int(units.min()), int(units.max())
-    if high - low > 2**31:
-        return _ngram_numbers(_ranks(units), n)
-    units = units - low
+    units = units - low  # may wrap around, which keeps different ids different
     span = high - low + 1
     numbers, size, width = units, span, 1
     while width < n and size * span <= _LARGEST:
-        numbers = numbers[:-1] * span + units[width:]
+        numbers = numbers[:-1] * span
+        numbers += units[width:]
         size, width = size * span, width + 1
     while width < n:
         step = min(width, n - width)
         ranks = _ranks(numbers)
-        numbers = ranks[:-step] * len(ranks) + ranks[step:]
+        numbers = ranks[:-step] * len(ranks)
+        numbers += ranks[step:]
         width += step
     return numbers
 
 
 def _ranks(numbers: IntArray) -> IntArray:
     """Return numbers from 0 up, equal where the given ones are."""
+    order, ordered = _sorted(numbers)
+    return _by_class(order, ordered[1:] != ordered[:-1])
+
+
+def _sorted(numbers: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the order that sorts the numbers, and the numbers in it."""
     import numpy as np
 
-    order = np.argsort(numbers)
-    ordered = numbers[order]
-    return _by_class(order, ordered[1:] != ordered[:-1])
+    bits = len(numbers).bit_length()
+    if numbers.min() < 0 or int(numbers.max()) > _LARGEST >> bits:
+        order = np.argsort(numbers)
+        return order, numbers[order]
+    packed = numbers << bits  # three times as fast
+    packed |= np.arange(len(numbers))
+    packed.sort()
+    order = packed & (1 << bits) - 1
+    packed >>= bits
+    return order, packed
 
 
 def _by_class(order: IntArray, new: BoolArray) -> IntArray:
@@ -309,39 +323,49 @@ def _numbered(words: Sequence[str | bytes]) -> IntArray:
 def _numbers_of_bytes(text: str) -> IntArray | None:
     """Do as `_numbered(text.split())` without making the words: twice as fast on long texts.
 
-    A word is its first sixteen bytes as two numbers, the last byte being its length; the few longer
-    ones are numbered the plain way. The two are mixed into one to be sorted by, and words that are
-    equal there are compared in full: None if two different words ever mix to the same.
+    A word is its first eight bytes and its next seven with its length, as two numbers; the few that
+    are longer than fifteen bytes are numbered the plain way. The two are mixed into one to be
+    sorted by, and words that are equal there are compared in full: None if two different words
+    mix to the same. Most operations work in place, since fresh memory takes more time than they.
     """
     import numpy as np
 
     plain = text if text.isascii() else " ".join(text.split())  # no white space beyond ASCII
-    data = plain.encode("utf-8", "surrogatepass")
-    in_word = np.frombuffer(b"\0" + data.translate(_IN_WORD) + b"\0", dtype=np.bool_)
+    data = f" {plain} {_PADDING}".encode("utf-8", "surrogatepass")
+    in_word = np.frombuffer(data.translate(_IN_WORD), np.bool_, len(data) - len(_PADDING))
     edges = np.flatnonzero(in_word[1:] != in_word[:-1])
-    starts, ends = edges[::2].copy(), edges[1::2].copy()
-    lengths = ends - starts
-    data += bytes(16)  # so that there are sixteen bytes from the start of every word
+    if not len(edges):
+        return np.empty(0, dtype=np.int64)
+    edges += 1
+    starts, ends = edges[::2], edges[1::2]
+    lengths = np.minimum(ends - starts, 16).astype(np.uint8)
     eight = np.ndarray(len(data) - 7, dtype="<u8", buffer=data, strides=(1,))
-    masks = np.array([2 ** (8 * count) - 1 for count in range(9)], dtype=np.uint64)
-    low = eight[starts] & masks[np.minimum(lengths, 8)]
-    high = eight[starts + 8] & masks[np.clip(lengths - 8, 0, 7)]
-    high |= np.minimum(lengths, 16).astype(np.uint64) << np.uint64(56)
+    low = eight[starts]
+    low &= np.array([2 ** (8 * min(n, 8)) - 1 for n in range(17)], dtype=np.uint64)[lengths]
+    high = eight[starts + 8]
+    high &= np.array([2 ** (8 * max(n - 8, 0)) - 1 for n in range(17)], dtype=np.uint64)[lengths]
+    high |= np.array([n << 56 for n in range(17)], dtype=np.uint64)[lengths]
     long = np.flatnonzero(lengths > 15)
     spans = zip(starts[long].tolist(), ends[long].tolist(), strict=True)
     low[long] = _numbered([data[start:end] for start, end in spans]).astype(np.uint64)
     high[long] = 16 << 56
-    mixed = (low ^ low >> np.uint64(32)) * np.uint64(_MIX[0])
-    mixed = (mixed ^ mixed >> np.uint64(29) ^ high ^ high >> np.uint64(32)) * np.uint64(_MIX[1])
-    order = np.argsort(mixed)
-    mixed, low, high = mixed[order], low[order], high[order]
-    new = mixed[1:] != mixed[:-1]
-    if np.any((low[1:] != low[:-1]) & ~new) or np.any((high[1:] != high[:-1]) & ~new):
-        return None
-    return _by_class(order, new)
+    mixed = low >> np.uint64(32)
+    mixed ^= low
+    mixed *= np.uint64(_MIX[0])
+    mixed ^= mixed >> np.uint64(29)
+    mixed ^= high
+    mixed ^= high >> np.uint64(32)
+    mixed *= np.uint64(_MIX[1])
+    mixed >>= np.uint64(1 + len(mixed).bit_length())  # leaves room to sort quickly
+    order, ordered = _sorted(mixed.view(np.int64))
+    low, high = low[order], high[order]
+    new = low[1:] != low[:-1]
+    new |= high[1:] != high[:-1]
+    return None if np.any(new & (ordered[1:] == ordered[:-1])) else _by_class(order, new)
 
 
 _LONG_TEXT = 4096
+_PADDING = "\0" * 16  # so that sixteen bytes follow the start of every word
 # 1 for each byte but the white space of ASCII
 _IN_WORD = bytes(not (byte < 128 and chr(byte).isspace()) for byte in range(256))
 _MIX = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
