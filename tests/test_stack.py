@@ -326,6 +326,41 @@ class TestNesting:
         assert rr.Stack({"inner": inner}, missing="zero")(SAMPLES) == [0.0, 2.0, 2.0]
 
 
+class TestDense:
+    REPEATED = rr.Sample("ok", token_ids=(1, 2, 1, 2))
+    DENSE = rr.DenseRepetition(n=2, penalty=-1.0, gamma=0.5)
+
+    def test_streams_of_parts_and_of_nested_stacks(self):
+        stack = rr.Stack({"own": self.DENSE, "inner": rr.Stack({"deep": self.DENSE})})
+        scores = stack.score([self.REPEATED])
+        assert {name: rows[0].tolist() for name, rows in scores.dense.items()} == {
+            "own": [0.0, 0.0, -1.0, -1.0],
+            "inner.deep": [0.0, 0.0, -1.0, -1.0],
+        }
+        assert scores.gammas == {"own": 0.5, "inner.deep": 0.5}
+
+    def test_a_gate_shuts_the_stream_too(self):
+        gated = self.DENSE.when(
+            rr.each(lambda s: None if s.completion == "?" else len(s.completion))
+        )
+        batch = [
+            self.REPEATED,
+            rr.Sample("", token_ids=(1, 2, 1, 2)),
+            rr.Sample("?", token_ids=(1,)),
+        ]
+        rows = rr.Stack({"gated": gated}).score(batch).dense["gated"]
+        assert rows[0].tolist() == [0.0, 0.0, -1.0, -1.0]
+        assert rows[1].tolist() == [0.0] * 4
+        assert rows[2] is None
+
+    def test_a_reward_without_a_stream_has_none_behind_a_gate(self):
+        gated = LENGTH.when(ONE)
+        assert not hasattr(gated, "dense")
+        assert rr.Stack({"a": gated}).score(SAMPLES).dense == {}
+        with pytest.raises(AttributeError, match="'nonsense'"):
+            _ = gated.nonsense
+
+
 class TestVerdicts:
     def test_a_completion_is_verified_once_however_many_parts_need_it(self, monkeypatch):
         calls = []

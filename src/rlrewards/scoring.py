@@ -48,7 +48,10 @@ def weighted(
 def dense_streams(
     rewards: Mapping[str, Reward], batch: list[Sample]
 ) -> tuple[dict[str, list[Any]], dict[str, float]]:
-    """Return the per-token streams of the parts that have one, and their discounts."""
+    """Return the per-token streams of the parts that have one, and their discounts.
+
+    Those of a stack inside the stack stand behind its name, as `outer.inner`.
+    """
     dense: dict[str, list[Any]] = {}
     gammas: dict[str, float] = {}
     for name, reward in rewards.items():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
@@ -303,6 +303,9 @@ class Stack(Composable):
         contributions = weighted(columns, weights, self.missing, len(batch))
         total = sum(contributions.values(), start=np.zeros(len(batch)))
         dense, gammas = dense_streams(rewards, batch)
+        for name, inner in nested.items():
+            dense |= {f"{name}.{key}": stream for key, stream in inner.dense.items()}
+            gammas |= {f"{name}.{key}": gamma for key, gamma in inner.gammas.items()}
         return Scores(
             columns=columns,
             weights=weights,
@@ -399,6 +402,24 @@ class Gated(Composable):
     def children(self) -> tuple[Reward, ...]:
         """Return the reward and its gate."""
         return self.reward, self.gate
+
+    def __getattr__(self, name: str) -> Any:
+        """Pass on the dense stream, and its discount, of a reward that has one."""
+        if name not in ("dense", "gamma"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        inner = getattr(self.reward, name)
+        return self._gated_streams(inner) if name == "dense" else inner
+
+    def _gated_streams(self, dense: Callable[[Sequence[Sample]], list[Any]]) -> Any:
+        def streams(batch: Sequence[Sample]) -> list[Any]:
+            """Return the stream where the gate is open, zeros where shut, None where it is None."""
+            gates = checked_scores(self.gate, self.gate(batch), len(batch))
+            return [
+                None if gate is None or row is None else row * (gate > 0)
+                for gate, row in zip(gates, dense(batch), strict=True)
+            ]
+
+        return streams
 
     def at(self, step: int) -> Gated:
         """Return the same with the schedules inside resolved at `step`."""

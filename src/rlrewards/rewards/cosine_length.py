@@ -9,12 +9,8 @@ from typing import Any
 
 from rlrewards.core import Sample
 from rlrewards.rewards.correctness import correctness
-from rlrewards.rewards.lengths import (
-    lengths_tokens,
-    require_between,
-    require_length,
-    require_whole,
-)
+from rlrewards.rewards.lengths import lengths_tokens, require_length
+from rlrewards.rewards.parameters import require_between, require_whole
 from rlrewards.stack import Composable
 from rlrewards.verify.verifier import Verifier, default_verifier
 
