@@ -3,7 +3,7 @@ r"""What kind of thing an answer is: one value, a list, a tuple, an interval, an
 `shape` splits an answer at its outermost separators, relations and brackets, and leaves the
 formulas in between as tokens for `sympy_reading`. Whether `(1,2)` is a point or an interval is left
 open: it stays a `Bracket`, and the comparison reads both sides the way the reference asks for.
-Anything that this grammar does not have is `Unreadable`; nothing is guessed.
+Anything that this grammar does not have is `UnreadableError`; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAX_TOKENS: Final = 600
 MAX_DEPTH: Final = 40
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The text is outside what can be read; the message says why."""
 
 
@@ -91,14 +91,14 @@ def shape(text: str) -> Shape:
     ']'
 
     Raises:
-        Unreadable: the text holds words, unbalanced brackets, or notation that is not known.
+        UnreadableError: the text holds words, unbalanced brackets, or notation that is not known.
     """
     phrase = " ".join(_FONT.sub(r" \1 ", text).replace("$", " ").casefold().split()).strip(" .")
     if phrase in _PHRASES:
         return Named(_PHRASES[phrase])
     tokens = tokenize(text)
     if len(tokens) > MAX_TOKENS:
-        raise Unreadable(f"more than {MAX_TOKENS} symbols")
+        raise UnreadableError(f"more than {MAX_TOKENS} symbols")
     _check_brackets(tokens)
     return _shape(tokens)
 
@@ -136,9 +136,11 @@ _RENAMED: Final = {
     r"\mid": "|", r"\vert": "|", r"\lvert": "|(", r"\rvert": ")|", r"\lor": "or", r"\vee": "or",
     r"\land": "and", r"\wedge": "and", r"\%": "%", r"\dfrac": r"\frac", r"\tfrac": r"\frac",
     r"\cfrac": r"\frac", r"\degree": "°", r"\dots": r"\ldots", r"\cdots": r"\ldots",
-    r"\mathbbR": "ℝ",
+    "\\": "\\\\",  # `\\ ` whose blank was taken for a space
 }  # fmt: skip
-_SPACING: Final = frozenset({r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\displaystyle"})
+_SPACING: Final = frozenset(
+    {r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\displaystyle"}
+)
 _THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
 
@@ -185,7 +187,7 @@ def _check_brackets(tokens: Tokens) -> None:
         if kind:
             stack.append(kind)
             if len(stack) > MAX_DEPTH:
-                raise Unreadable(f"brackets nested deeper than {MAX_DEPTH}")
+                raise UnreadableError(f"brackets nested deeper than {MAX_DEPTH}")
         elif token in _CLOSING or token.startswith(r"\end"):
             expected = stack.pop() if stack else ""
             if token.startswith(r"\end"):
@@ -193,9 +195,9 @@ def _check_brackets(tokens: Tokens) -> None:
             else:
                 balanced = expected == _CLOSING[token]
             if not balanced:
-                raise Unreadable("brackets do not match")
+                raise UnreadableError("brackets do not match")
     if stack:
-        raise Unreadable("brackets do not match")
+        raise UnreadableError("brackets do not match")
 
 
 def _name(environment: str) -> str:
@@ -243,7 +245,7 @@ _RELATION_SIGNS: Final = ("=", "<", ">", "≤", "≥", "≠", "≈", "∈")
 
 def _shape(tokens: Tokens) -> Shape:
     if not tokens:
-        raise Unreadable("a part is empty")
+        raise UnreadableError("a part is empty")
     parts, signs = _split(tokens, _LIST_SIGNS)
     if signs:
         return _listing("list", _without_gaps(parts, signs), frozenset(signs))
@@ -296,7 +298,7 @@ def _enclosed(tokens: Tokens) -> Shape:
         return _shape(inner)
     if (opening, closing) == ("[", "]") and inner and inner[0].startswith(r"\begin"):
         return _shape(inner)
-    raise Unreadable("one item in square brackets")
+    raise UnreadableError("one item in square brackets")
 
 
 def _set(inner: Tokens) -> Shape:
@@ -306,14 +308,14 @@ def _set(inner: Tokens) -> Shape:
     if len(signs) == 1 and len(parts[0]) in (1, 3) and parts[0][1:] in ((), ("∈", "ℝ")):
         return _shape(parts[1])  # {x | x > 2} is the relation, read as a region
     if signs:
-        raise Unreadable("set-builder notation")
+        raise UnreadableError("set-builder notation")
     parts, signs = _split(inner, (",", ";"))
     return _listing("set", parts, frozenset(signs))
 
 
 def _matrix(begin: str, inner: Tokens) -> Matrix:
     if _name(begin) not in _MATRIX_NAMES:
-        raise Unreadable(f"the environment {_name(begin)}")
+        raise UnreadableError(f"the environment {_name(begin)}")
     rows, _ = _split(inner, ("\\\\",))
     if rows and not rows[-1]:
         rows.pop()  # a line break after the last row
@@ -325,12 +327,12 @@ _PLUS_MINUS: Final = r"\pm"
 
 def _formula(tokens: Tokens) -> Shape:
     if r"\words" in tokens:
-        raise Unreadable("words")
+        raise UnreadableError("words")
     if any(token.startswith((r"\begin", r"\end")) or token == "&" for token in tokens):
-        raise Unreadable("a matrix inside a formula")
+        raise UnreadableError("a matrix inside a formula")
     count = tokens.count(_PLUS_MINUS)
     if count > 1 or r"\mp" in tokens:
-        raise Unreadable("more than one ±")
+        raise UnreadableError("more than one ±")
     if count:
         plus = tuple("+" if token == _PLUS_MINUS else token for token in tokens)
         minus = tuple("-" if token == _PLUS_MINUS else token for token in tokens)

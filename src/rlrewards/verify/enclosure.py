@@ -7,8 +7,10 @@ which floating point cannot. Magnitudes are bounded before anything is computed.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from operator import methodcaller
 from typing import Any, Final, TypeAlias
 
 import flint
@@ -21,24 +23,29 @@ Ball: TypeAlias = Any
 """`flint.arb` or `flint.acb`, which have no type stubs."""
 
 
-class NoValue(Exception):
+class NoValueError(Exception):
     """The expression has no finite value here, or none that can be computed."""
 
 
-def as_fraction(expression: Any) -> Fraction | None:
+def as_fraction(expression: Any, values: Mapping[Any, Fraction] | None = None) -> Fraction | None:
     """Return the exact value of numbers joined by + · / ^, roots, !, |·|; else None.
+
+    Symbols have the `values` given.
 
     >>> as_fraction(sympy.Pow(sympy.Integer(16), sympy.Rational(1, 4), evaluate=False))
     Fraction(2, 1)
     """
     if expression.is_Rational:
         return Fraction(int(expression.p), int(expression.q))
-    if not expression.args or expression.free_symbols:
-        return None
-    values = [as_fraction(argument) for argument in expression.args]
-    if None in values:
-        return None
-    return _rational(expression, [value for value in values if value is not None])
+    if expression.is_Symbol:
+        return None if values is None else values.get(expression)
+    found: list[Fraction] = []
+    for argument in expression.args:
+        value = as_fraction(argument, values)
+        if value is None:
+            return None
+        found.append(value)
+    return _rational(expression, found) if found else None
 
 
 def _rational(expression: Any, values: list[Fraction]) -> Fraction | None:
@@ -97,20 +104,51 @@ def _exact_root(value: Fraction, degree: int) -> Fraction | None:
 def _factorial(value: Fraction) -> Fraction | None:
     if value.denominator != 1 or not 0 <= value <= 5_000:
         return None
-    return Fraction(int(flint.fmpz.fac_ui(int(value))))
+    return Fraction(math.factorial(int(value)))
 
 
-def size_bits(expression: Any) -> int:
-    """Bound how many bits it takes to tell two such constants apart, for moderate constants."""
+def size_bits(expression: Any, values: Mapping[Any, Fraction]) -> int:
+    """Return how many bits of a value can cancel or hide: the sizes of all that it is made of.
+
+    e^1000 + 1 and e^1000 agree to 1,442 bits, so agreement counts beyond that only.
+    """
     if expression.is_Rational:
         return int(expression.p).bit_length() + int(expression.q).bit_length()
-    own = sum(size_bits(argument) for argument in expression.args) + 4
-    if expression.is_Pow and (power := as_fraction(expression.args[1])) is not None:
-        own += int(size_bits(expression.args[0]) * abs(power))
-    if isinstance(expression, sympy.factorial):
-        value = as_fraction(expression.args[0])
-        own += MAX_BITS if value is None else 16 * int(abs(value))
-    return min(own, 10 * MAX_BITS)
+    if expression.is_Symbol:
+        return _bits(values[expression])
+    own = sum(size_bits(argument, values) for argument in expression.args) + 4
+    if expression.is_Pow and abs(as_fraction(expression.args[0]) or 2) != 1:
+        own += size_bits(expression.args[0], values) * _magnitude(expression.args[1], values)
+    elif isinstance(expression, sympy.factorial | sympy.binomial):
+        own += 16 * sum(_magnitude(argument, values) for argument in expression.args)
+    elif isinstance(expression, _EXPONENTIAL):
+        own += 2 * _magnitude(expression.args[0], values)
+    return min(own, _ENDLESS_BITS)
+
+
+_EXPONENTIAL: Final = (sympy.exp, sympy.sinh, sympy.cosh, sympy.tanh)
+_ENDLESS_BITS: Final = 10**9
+
+
+def _magnitude(expression: Any, values: Mapping[Any, Fraction]) -> int:
+    """Return a bound on the size of a value, or one that is out of reach."""
+    exact = as_fraction(expression, values)
+    if exact is not None:
+        return min(abs(exact).__ceil__(), _ENDLESS_BITS)
+    try:
+        bound = float(abs(enclose(expression, values, bits=64, complex_=True)).upper())
+    except (NoValueError, ZeroDivisionError, OverflowError):
+        return _ENDLESS_BITS
+    return min(int(min(bound, 1e300)) + 1, _ENDLESS_BITS)
+
+
+def is_moderate(expression: Any) -> bool:
+    """Whether no power or factorial in it is too large to be written out."""
+    if not all(is_moderate(argument) for argument in expression.args):
+        return False
+    if not isinstance(expression, sympy.Pow | sympy.factorial):
+        return True
+    return size_bits(expression, dict.fromkeys(expression.free_symbols, Fraction(2))) <= MAX_BITS
 
 
 # ---------------------------------------------------------------------------------------------
@@ -125,12 +163,12 @@ def enclose(
     Real unless `complex_`. A root of odd degree of a negative number is the real one.
 
     Raises:
-        NoValue: not real, not finite, or with a function that is not known.
+        NoValueError: not real, not finite, or with a function that is not known.
     """
     with flint.ctx.workprec(bits):
         ball = _enclose(expression, values, flint.acb if complex_ else flint.arb)
     if not ball.is_finite():
-        raise NoValue(str(expression.func))
+        raise NoValueError(str(expression.func))
     return ball
 
 
@@ -150,7 +188,7 @@ def _enclose(expression: Any, values: Mapping[Any, Fraction], field: Any) -> Bal
         return field(flint.arb.const_e())
     if expression is sympy.I:
         if field is flint.arb:
-            raise NoValue("i")
+            raise NoValueError("i")
         return flint.acb(0, 1)
     if expression.is_Pow:
         return _power(expression.args[0], expression.args[1], values, field)
@@ -164,24 +202,25 @@ def _enclose(expression: Any, values: Mapping[Any, Fraction], field: Any) -> Bal
         return product
     function = _BALL_FUNCTIONS.get(expression.func)
     if function is None:
-        raise NoValue(str(expression.func))
-    return function(*arguments)
+        raise NoValueError(str(expression.func))
+    try:
+        return function(*arguments)
+    except AttributeError as error:
+        raise NoValueError(f"complex {expression.func}") from error
 
 
 def _power(base: Any, exponent: Any, values: Mapping[Any, Fraction], field: Any) -> Ball:
     below = _enclose(base, values, field)
-    power = as_fraction(exponent)
-    if power is None and exponent.is_Symbol:
-        power = values[exponent]
-    if power is None:
-        power = as_fraction(exponent.xreplace({key: _rational_of(values[key]) for key in values}))
+    power = as_fraction(exponent, values)
     if power is None:
         return below ** _enclose(exponent, values, field)
     if power.denominator == 1:
         return below ** flint.fmpz(power.numerator)
     if power == Fraction(1, 2):
         return below.sqrt()
-    if field is flint.arb and power.denominator % 2 and below < 0:
+    if power.denominator % 2 and below.imag == 0 and below.real < 0:
+        if field is flint.acb or exponent.free_symbols:
+            raise NoValueError("a root that may be meant as real or as complex")
         size = (-below) ** field(_fmpq(power))
         return -size if power.numerator % 2 else size
     return below ** field(_fmpq(power))
@@ -191,24 +230,21 @@ def _fmpq(value: Fraction) -> Any:
     return flint.fmpq(value.numerator, value.denominator)
 
 
-def _rational_of(value: Fraction) -> Any:
-    return sympy.Rational(value.numerator, value.denominator)
-
-
 def _logarithm(value: Ball, base: Ball | None = None) -> Ball:
     return value.log() if base is None else value.log() / base.log()
 
 
+_NAMED_ALIKE: Final = (
+    *("sin", "cos", "tan", "cot", "sec", "csc", "asin", "acos", "atan"),
+    *("sinh", "cosh", "tanh", "asinh", "acosh", "atanh"),
+)
 _BALL_FUNCTIONS: Final[dict[Any, Callable[..., Ball]]] = {
+    **{getattr(sympy, name): methodcaller(name) for name in _NAMED_ALIKE},
     sympy.Abs: abs,
     sympy.exp: lambda x: x.exp(),
     sympy.log: _logarithm,
     sympy.factorial: lambda x: (x + 1).gamma(),
+    sympy.binomial: lambda n, k: (n + 1).gamma() * (k + 1).rgamma() * (n - k + 1).rgamma(),
     sympy.floor: lambda x: x.floor(),
     sympy.ceiling: lambda x: x.ceil(),
-} | {
-    getattr(sympy, name): (lambda x, name=name: getattr(x, name)())
-    for name in (
-        "sin cos tan cot sec csc asin acos atan sinh cosh tanh asinh acosh atanh".split()
-    )
 }

@@ -40,6 +40,7 @@ QUEUE_SECONDS: Final = 60.0
 """How long a call waits for a worker to be free; its own budget does not run meanwhile."""
 MAX_REPLY_BYTES: Final = 2**20
 _HEADER_BYTES: Final = 4
+_HANDOVERS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,15 @@ class Reply:
     failure: str | None = None
 
 
-class WorkerFailure(Exception):
+class WorkerError(Exception):
     """A worker gave no answer; the message says why."""
 
 
-class DeadlinePassed(WorkerFailure):
+class HandoverError(WorkerError):
+    """The worker was gone before it had the request."""
+
+
+class DeadlineError(WorkerError):
     """Nothing came within the time allowed."""
 
 
@@ -81,7 +86,8 @@ def call(
 class WorkerPool:
     """At most `size` workers, started when first needed, reused, replaced once killed.
 
-    Safe to share between threads. A pool belongs to the process that made it.
+    Safe to share between threads. A pool belongs to the process that made it, and is closed by
+    `close` or at the end of a `with`.
     """
 
     def __init__(self, size: int = DEFAULT_POOL_SIZE) -> None:
@@ -94,6 +100,12 @@ class WorkerPool:
         self._busy: set[Worker] = set()
         self._closed = False
 
+    def __enter__(self) -> WorkerPool:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def call(
         self,
         request: Mapping[str, Any],
@@ -105,11 +117,14 @@ class WorkerPool:
         if not self._free.acquire(timeout=QUEUE_SECONDS):
             return Reply(failure=f"no worker was free within {QUEUE_SECONDS:g} s")
         try:
-            try:
-                worker = self._take(memory_bytes)
-            except WorkerFailure as failure:
-                return Reply(failure=f"could not start: {failure}")
-            return self._ask(worker, request, budget_seconds)
+            for _ in range(_HANDOVERS):
+                try:
+                    worker = self._take(memory_bytes)
+                except WorkerError as failure:
+                    return Reply(failure=f"could not start: {failure}")
+                with contextlib.suppress(HandoverError):
+                    return self._ask(worker, request, budget_seconds)
+            return Reply(failure="workers die before they read the request")
         finally:
             self._free.release()
 
@@ -134,23 +149,30 @@ class WorkerPool:
         while True:
             with self._lock:
                 if self._closed:
-                    raise WorkerFailure("the pool is closed")
-                worker = self._idle.pop() if self._idle else Worker(memory_bytes)
+                    raise WorkerError("the pool is closed")
+                is_new = not self._idle
+                worker = Worker(memory_bytes) if is_new else self._idle.pop()
                 self._busy.add(worker)
-            if worker.memory_bytes != memory_bytes or (worker.ready and not worker.alive()):
-                self._discard(worker)  # or was killed from outside while idle
-                continue
-            try:
-                worker.wait_until_ready()
-            except BaseException:
-                self._discard(worker)
-                raise
-            return worker
+            if worker.memory_bytes == memory_bytes:
+                try:
+                    worker.wait_until_ready()
+                    return worker
+                except WorkerError:
+                    if is_new:
+                        self._discard(worker)
+                        raise
+                except BaseException:
+                    self._discard(worker)
+                    raise
+            self._discard(worker)  # it has another limit, or died while idle: take the next
 
     def _ask(self, worker: Worker, request: Mapping[str, Any], budget_seconds: float) -> Reply:
         try:
             reply = worker.ask(request, budget_seconds)
-        except WorkerFailure as failure:
+        except HandoverError:
+            self._discard(worker)
+            raise
+        except WorkerError as failure:
             self._replace(worker)
             return Reply(failure=str(failure))
         except BaseException:
@@ -169,7 +191,7 @@ class WorkerPool:
     def _replace(self, worker: Worker) -> None:
         """Kill a worker and let the next one start meanwhile, without waiting for it."""
         self._discard(worker)
-        with self._lock, contextlib.suppress(WorkerFailure):
+        with self._lock, contextlib.suppress(WorkerError):
             if not self._closed:
                 self._idle.insert(0, Worker(worker.memory_bytes))
 
@@ -187,7 +209,7 @@ class Worker:
         self.ready = False
         self._started = time.monotonic()
         if not sys.executable:
-            raise WorkerFailure("sys.executable is not set, so there is no Python to start")
+            raise WorkerError("sys.executable is not set, so there is no Python to start")
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(memory_bytes), *_import_path()],
@@ -198,7 +220,7 @@ class Worker:
                 start_new_session=True,  # Ctrl-C in the terminal is for the host program
             )
         except OSError as error:
-            raise WorkerFailure(f"{type(error).__name__}: {error}") from error
+            raise WorkerError(f"{type(error).__name__}: {error}") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin = self._process.stdin
@@ -217,28 +239,30 @@ class Worker:
         return self._process.poll() is None
 
     def wait_until_ready(self) -> None:
-        """Return once the worker has said that it can take requests."""
+        """Return once the worker has said that it can take requests; raise if it is gone."""
         if self.ready:
+            if not self.alive():
+                raise WorkerError(self._how_it_died())
             return
         try:
             hello = self._receive(self._started + START_SECONDS)
-        except DeadlinePassed:
-            raise WorkerFailure(f"no sign of life within {START_SECONDS:g} s") from None
+        except DeadlineError:
+            raise WorkerError(f"no sign of life within {START_SECONDS:g} s") from None
         if "failure" in hello:
-            raise WorkerFailure(str(hello["failure"]))
+            raise WorkerError(str(hello["failure"]))
         if not hello.get("memory_limited", True):
             _warn_once_about_memory()
         self.ready = True
 
     def ask(self, request: Mapping[str, Any], budget_seconds: float) -> dict[str, Any]:
-        """Return the worker's reply to `request`, or raise `WorkerFailure` with the reason."""
+        """Return the worker's reply to `request`, or raise `WorkerError` with the reason."""
         deadline = time.monotonic() + budget_seconds
         message = json.dumps({"budget_seconds": budget_seconds, "request": request}).encode()
         try:
             self._send(message, deadline)
             return self._receive(deadline)
-        except DeadlinePassed:
-            raise WorkerFailure(f"deadline of {budget_seconds:g} s passed") from None
+        except DeadlineError:
+            raise WorkerError(f"deadline of {budget_seconds:g} s passed") from None
 
     def stop(self) -> None:
         """Kill and reap the process; may be called twice."""
@@ -269,18 +293,18 @@ class Worker:
                 _wait_for(self._stdin.fileno(), writing=True, deadline=deadline)
                 data = data[self._stdin.write(data) or 0 :]
         except (OSError, ValueError) as error:
-            raise WorkerFailure(self._how_it_died()) from error
+            raise HandoverError(self._how_it_died()) from error
 
     def _receive(self, deadline: float) -> dict[str, Any]:
         size = int.from_bytes(self._read_exactly(_HEADER_BYTES, deadline), "big")
         if size > MAX_REPLY_BYTES:
-            raise WorkerFailure(f"worker's reply of {size} bytes is over {MAX_REPLY_BYTES}")
+            raise WorkerError(f"worker's reply of {size} bytes is over {MAX_REPLY_BYTES}")
         try:
             reply = json.loads(self._read_exactly(size, deadline))
         except ValueError as error:
-            raise WorkerFailure("worker's reply is not JSON") from error
+            raise WorkerError("worker's reply is not JSON") from error
         if not isinstance(reply, dict):
-            raise WorkerFailure("worker's reply is not an object")
+            raise WorkerError("worker's reply is not an object")
         return reply
 
     def _read_exactly(self, size: int, deadline: float) -> bytes:
@@ -289,9 +313,9 @@ class Worker:
             try:
                 chunk = _read_some(self._stdout, size - len(data), deadline)
             except (OSError, ValueError) as error:
-                raise WorkerFailure(self._how_it_died()) from error
+                raise WorkerError(self._how_it_died()) from error
             if not chunk:
-                raise WorkerFailure(self._how_it_died())
+                raise WorkerError(self._how_it_died())
             data += chunk
         return data
 
@@ -333,7 +357,7 @@ def _wait_for(descriptor: int, *, writing: bool, deadline: float) -> None:
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT if writing else select.POLLIN)
     if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000.0):
-        raise DeadlinePassed
+        raise DeadlineError
 
 
 def _read_some(pipe: Any, size: int, deadline: float) -> bytes:
@@ -355,7 +379,7 @@ def _within(read: Callable[[], bytes], deadline: float) -> bytes:
     thread.start()
     thread.join(max(0.0, deadline - time.monotonic()))
     if thread.is_alive():
-        raise DeadlinePassed
+        raise DeadlineError
     return chunks[0] if chunks else b""
 
 

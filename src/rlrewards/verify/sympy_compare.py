@@ -1,96 +1,54 @@
-r"""Compare two answers inside the worker: same value, same set, same equation?
+r"""Compare two answers inside the worker, by the kind of thing that the reference is.
 
-`compare` reads both sides by the kind that the reference has. EQUAL is given where the values are
-proved equal, or agree to hundreds of bits at several points; DIFFERENT where two enclosures of the
-values do not meet, or the form is one that the reference does not allow; everything else is
-UNDECIDED, with the reason.
+`compare` splits both sides into shapes (`answer_shape`), reads their formulas (`sympy_reading`) and
+compares values (`sympy_values`). The reference decides: `(1,2)` is a point beside a point and an
+interval beside `1<x<2`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import random
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import sympy
 
 from rlrewards.verify.answer_shape import (
+    Bracket,
     Formula,
     Listing,
+    Matrix,
+    Named,
     Relation,
     Shape,
-    Unreadable,
+    Tokens,
+    Union,
+    UnreadableError,
     shape,
 )
-from rlrewards.verify.enclosure import Ball, NoValue, as_fraction, enclose, size_bits
-from rlrewards.verify.sympy_reading import IMAGINARY, Unevaluated, disarm, expression
+from rlrewards.verify.enclosure import NoValueError, as_fraction, enclose, midpoint
+from rlrewards.verify.sympy_reading import IMAGINARY, UnevaluatedError, disarm, expression
+from rlrewards.verify.sympy_values import (
+    Decimal,
+    Outcome,
+    Terms,
+    compare_values,
+    different,
+    equal,
+    ratio,
+    undecided,
+)
 from rlrewards.verify.verdict import Status
 
-POINTS: Final = 6
-"""Points at which two expressions must agree to count as equal."""
-TRIES: Final = 48
-AGREEMENT_BITS: Final = 192
-MAX_PRECISION_BITS: Final = 40_000
 MAX_ITEMS: Final = 60
-
-
-class Outcome(NamedTuple):
-    """A status and the reason for it."""
-
-    status: Status
-    why: str
-
-    @property
-    def is_equal(self) -> bool:
-        """Whether the status is EQUAL."""
-        return self.status is Status.EQUAL
-
-    @property
-    def is_different(self) -> bool:
-        """Whether the status is DIFFERENT."""
-        return self.status is Status.DIFFERENT
-
-
-def _equal(why: str) -> Outcome:
-    return Outcome(Status.EQUAL, why)
-
-
-def _different(why: str) -> Outcome:
-    return Outcome(Status.DIFFERENT, why)
-
-
-def _undecided(why: str) -> Outcome:
-    return Outcome(Status.UNDECIDED, why)
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How two answers are to be compared.
-
-    Attributes:
-        form: "numeral" or "any": what a reference that is a number accepts.
-        log_base: Base of a bare logarithm where the reference is a number.
-        given: Whether the answer stands in the question.
-        loose: Whether values alone count, whatever their form.
-    """
-
-    form: str = "numeral"
-    log_base: str = "10"
-    given: bool = False
-
-    @property
-    def any_form(self) -> Terms:
-        """The same terms with every form allowed."""
-        return Terms("any", self.log_base, self.given)
 
 
 def warm_up() -> None:
     """Do once what makes the first comparison slow, and what makes all of them safe."""
     disarm()
-    compare(r"\frac{x+1}{2}\sin(x)", r"\sqrt{2}x")
+    compare(r"\frac{3x^{2}-\sin x}{2\sqrt{x}}", "x/2")  # the parser learns its grammar by using it
 
 
 def compare(
@@ -102,102 +60,123 @@ def compare(
     given: bool = False,
 ) -> dict[str, Any]:
     """Return {"status": "EQUAL" | "DIFFERENT" | "UNDECIDED", "why": reason}."""
+    sides: list[Shape] = []
+    for name, text in (("reference", reference), ("answer", answer)):
+        try:
+            sides.append(shape(text))
+        except UnreadableError as error:
+            return {"status": "UNDECIDED", "why": f"{name}: {error}"}
     try:
-        gold = shape(reference)
-    except Unreadable as error:
-        return _reply(_undecided(f"reference: {error}"))
-    try:
-        ours = shape(answer)
-    except Unreadable as error:
-        return _reply(_undecided(f"answer: {error}"))
-    return _reply(compare_shapes(gold, ours, Terms(form, log_base, given)))
-
-
-def _reply(outcome: Outcome) -> dict[str, Any]:
+        outcome = compare_shapes(sides[0], sides[1], Terms(form, log_base, given))
+    except UnreadableError as error:
+        outcome = undecided(str(error))
     return {"status": outcome.status.value, "why": outcome.why}
 
 
 def compare_shapes(gold: Shape, ours: Shape, terms: Terms) -> Outcome:
-    """Compare two shapes; the first is the reference."""
-    for kind, compare_kind in _BY_KIND:
-        if isinstance(gold, kind):
-            return compare_kind(gold, ours, terms)
-    raise TypeError(type(gold).__name__)
+    """Compare two shapes; the first is the reference.
+
+    Raises:
+        UnreadableError: a formula in one of them cannot be read.
+    """
+    return _BY_KIND[type(gold)](gold, ours, terms)
+
+
+def _kind(item: Shape) -> str:
+    return item.kind if isinstance(item, Listing) else type(item).__name__.lower()
+
+
+def _in_order(gold: Sequence[Shape], ours: Sequence[Shape], terms: Terms) -> Outcome:
+    """Compare item by item."""
+    if len(gold) != len(ours):
+        return different(f"{len(ours)} items for {len(gold)}")
+    return _all_of([compare_shapes(g, o, terms) for g, o in zip(gold, ours, strict=True)])
+
+
+def _all_of(outcomes: Sequence[Outcome]) -> Outcome:
+    """DIFFERENT if one is, else UNDECIDED if one is, else EQUAL."""
+    return _first(outcomes, Status.DIFFERENT, Status.UNDECIDED) or equal("all parts agree")
+
+
+def _first(outcomes: Sequence[Outcome], *order: Status) -> Outcome | None:
+    """Return the first outcome with the first of these statuses that occurs."""
+    for status in order:
+        for outcome in outcomes:
+            if outcome.status is status:
+                return outcome
+    return None
 
 
 # ---------------------------------------------------------------------------------------------
 # One value
 
 
-def _against_formula(gold: Formula, ours: Shape, terms: Terms) -> Outcome:
+def _for_formula(gold: Formula, ours: Shape, terms: Terms) -> Outcome:
     if isinstance(ours, Formula):
         return compare_formulas(gold, ours, terms)
     if isinstance(ours, Relation):
         return _chain_for_value(gold, ours, terms)
-    if isinstance(ours, Listing) and len(ours.items) == 1:
-        return _undecided("a set of one for a value")
-    return _different(f"{_kind(ours)} for one value")
-
-
-def _kind(item: Shape) -> str:
-    kind = item.kind if isinstance(item, Listing) else type(item).__name__.lower()
-    return f"a {kind}"
+    if isinstance(ours, Listing) and ours.kind == "set" and len(ours.items) == 1:
+        return undecided("a set of one for a value")
+    return different(f"a {_kind(ours)} for one value")
 
 
 def compare_formulas(gold: Formula, ours: Formula, terms: Terms) -> Outcome:
-    """Compare two single values, suffixes and rounding included."""
-    if gold.tokens == ours.tokens and gold.suffix == ours.suffix:
-        return _equal("the same formula")
-    if terms.form != "any" and _stands_unevaluated(gold) < _stands_unevaluated(ours):
-        return _different("form: a sum, product, integral, limit or derivative is left standing")
-    try:
-        pairs = [_read_pair(gold, ours, base) for base in _log_bases(gold, ours, terms)]
-    except Unreadable as error:
-        return _undecided(str(error))
-    outcomes = {_with_suffixes(gold, ours, *pair, terms) for pair in pairs}
-    statuses = {outcome.status for outcome in outcomes}
-    if len(statuses) > 1:
-        return _undecided("it depends on the base of the logarithm")
-    return outcomes.pop()
+    """Compare two single values, signs and rounding included."""
+    if gold == ours:
+        return equal("the same formula")
+    if terms.form != "any" and _stands_unevaluated(ours) and not _stands_unevaluated(gold):
+        return different("form: a sum, product, integral, limit or derivative is left standing")
+    outcomes = [
+        _with_suffixes(
+            gold, ours, _read("reference", gold, base), _read("answer", ours, base), terms
+        )
+        for base in _log_bases(gold, ours, terms)
+    ]
+    if len({outcome.status for outcome in outcomes}) > 1:
+        return undecided("it depends on the base of the logarithm")
+    return outcomes[0]
 
 
 def _stands_unevaluated(formula: Formula) -> bool:
     try:
         expression(formula.tokens)
-    except Unevaluated:
+    except UnevaluatedError:
         return True
-    except Unreadable:
+    except UnreadableError:
         return False
     return False
 
 
 def _log_bases(gold: Formula, ours: Formula, terms: Terms) -> list[str]:
     r"""Bases that a bare `\log` may have: both, where a reference with variables leaves it open."""
-    if not {r"\log", "log"} & {*gold.tokens, *ours.tokens}:
+    if not {r"\log", "log"} & {*gold.tokens, *ours.tokens} or not _names_in(gold):
         return [terms.log_base]
-    with suppress(Unreadable):
-        if not expression(gold.tokens).free_symbols:
-            return [terms.log_base]
     return ["10", "e"]
 
 
-def _read_pair(gold: Formula, ours: Formula, log_base: str) -> tuple[Any, Any]:
-    pair = []
-    for name, formula in (("reference", gold), ("answer", ours)):
-        try:
-            pair.append(_with_i(expression(formula.tokens, log_base=log_base)))
-        except Unreadable as error:
-            raise Unreadable(f"{name}: {error}") from error
-    return pair[0], pair[1]
+def _read(side: str, formula: Formula, log_base: str = "10") -> Any:
+    try:
+        return _with_i(expression(formula.tokens, log_base=log_base))
+    except UnreadableError as error:
+        raise UnreadableError(f"{side}: {error}") from error
 
 
 def _with_i(value: Any) -> Any:
     """Read the letter i as the imaginary unit, keeping the form."""
-    if value.is_Symbol and value.name == IMAGINARY:
-        return sympy.I
+    if value.is_Symbol:
+        return sympy.I if value.name == IMAGINARY else value
     if not any(symbol.name == IMAGINARY for symbol in value.free_symbols):
         return value
     return value.func(*(_with_i(argument) for argument in value.args), evaluate=False)
+
+
+def _names_in(item: Shape) -> set[Any]:
+    """Return the variables of a formula."""
+    if not isinstance(item, Formula):
+        raise UnreadableError(f"a {_kind(item)} inside a relation")
+    names: set[Any] = _read("a formula", item).free_symbols
+    return names
 
 
 def _with_suffixes(gold: Formula, ours: Formula, left: Any, right: Any, terms: Terms) -> Outcome:
@@ -208,20 +187,15 @@ def _with_suffixes(gold: Formula, ours: Formula, left: Any, right: Any, terms: T
     """
     if gold.suffix == ours.suffix:
         return compare_values(left, right, terms, _decimal(gold), _decimal(ours))
-    if {gold.suffix, ours.suffix} == {"%", "°"}:
-        return _different("% for °")
-    hundredth, degree = sympy.Rational(1, 100), sympy.pi / 180
-    if gold.suffix == "%":
-        readings = [(left, right), (_times(left, hundredth), right)]
-    elif ours.suffix == "%":
-        readings = [(left, _times(right, hundredth))]
-        if (size := as_fraction(left)) is not None and abs(size) > 1:
-            readings.append((left, right))
-    elif gold.suffix == "°":
-        readings = [(left, right), (_times(left, degree), right)]
-    else:
-        readings = [(left, right), (left, _times(right, degree))]
-    outcomes = [compare_values(gold_, ours_, terms.any_form) for gold_, ours_ in readings]
+    if "" not in (gold.suffix, ours.suffix):
+        return different(f"{ours.suffix} for {gold.suffix}")
+    unit = sympy.Rational(1, 100) if "%" in (gold.suffix, ours.suffix) else sympy.pi / 180
+    converted = (_times(left, unit), right) if gold.suffix else (left, _times(right, unit))
+    size = as_fraction(left)
+    readings = [converted]
+    if ours.suffix != "%" or (size is not None and abs(size) > 1):
+        readings.insert(0, (left, right))
+    outcomes = [compare_values(*reading, terms.any_form) for reading in readings]
     return next((outcome for outcome in outcomes if outcome.is_equal), outcomes[0])
 
 
@@ -229,276 +203,563 @@ def _times(value: Any, factor: Any) -> Any:
     return sympy.Mul(factor, value, evaluate=False)
 
 
-class Decimal(NamedTuple):
-    """A number written with a decimal point: its significant digits and its last place."""
-
-    significant: int
-    place: Fraction
-
-
 def _decimal(formula: Formula) -> Decimal | None:
+    """Return how precisely a number was written, when it is a decimal."""
     tokens = formula.tokens[1:] if formula.tokens[0] in "+-" else formula.tokens
     if len(tokens) != 1 or "." not in tokens[0]:
         return None
     whole, _, places = tokens[0].partition(".")
-    digits = (whole + places).lstrip("0")
-    return Decimal(len(digits), Fraction(1, 10 ** len(places)))
-
-
-def compare_values(
-    gold: Any,
-    ours: Any,
-    terms: Terms,
-    gold_decimal: Decimal | None = None,
-    our_decimal: Decimal | None = None,
-) -> Outcome:
-    """Compare two expressions: first as fractions, then as constants or functions."""
-    infinite = [value for value in (gold, ours) if value.has(sympy.oo, -sympy.oo)]
-    if infinite:
-        same = gold == ours
-        return _equal("both infinite") if same else _different("infinite on one side only")
-    target = as_fraction(gold)
-    if target is not None and terms.form != "any":
-        return _against_number(gold, target, ours, terms, gold_decimal)
-    if not (gold.free_symbols | ours.free_symbols):
-        outcome = compare_constants(gold, ours)
-        if outcome.is_different and _rounds(gold, ours, our_decimal, least=4):
-            return _equal("the answer is the reference, rounded")
-        return outcome
-    if gold.free_symbols and (outcome_c := _constants_of_integration(gold, ours)) is not None:
-        return outcome_c
-    return compare_functions(gold, ours)
-
-
-def _against_number(
-    gold: Any, target: Fraction, ours: Any, terms: Terms, gold_decimal: Decimal | None
-) -> Outcome:
-    """Compare with a reference that is a rational number: the form of the answer matters."""
-    if ours.free_symbols:
-        return _different("an expression in variables for a number")
-    value = as_fraction(ours)
-    if value is None:
-        outcome = compare_constants(gold, ours)
-        if outcome.is_different and _rounds(ours, gold, gold_decimal, least=3):
-            return _equal("the answer rounds to the reference")
-    elif value == target:
-        outcome = _equal(f"both are {_short(target)}")
-    else:
-        outcome = _different(f"{_short(value)} for {_short(target)}")
-    if outcome.is_equal and not is_numeral(ours):
-        return _different("form: a computation left undone for a number")
-    return outcome
-
-
-def _short(value: Fraction) -> str:
-    if max(value.numerator.bit_length(), value.denominator.bit_length()) > 200:
-        return "a long number"
-    return str(value)
-
-
-def is_numeral(value: Any) -> bool:
-    """Whether it is one numeral, fraction, root, power, factorial or multiple of a constant.
-
-    A product holds at most one factor above and one below the line, a number in scientific
-    notation apart; a sum is none.
-    """
-    if value.is_Number or value in (sympy.pi, sympy.E, sympy.I):
-        return True
-    if value.is_Pow:
-        return is_numeral(value.args[0]) and is_numeral(value.args[1])
-    if isinstance(value, sympy.factorial | sympy.exp):
-        return is_numeral(value.args[0])
-    if not value.is_Mul:
-        return False
-    factors = [factor for factor in value.args if factor != -1]
-    below = [f for f in factors if f.is_Pow and f.args[1] == -1]
-    above = [f for f in factors if f not in below and f != 1]
-    if len(above) == 2 and any(_is_power_of_ten(factor) for factor in above):
-        return all(is_numeral(factor) for factor in factors)
-    rational = [factor for factor in above if as_fraction(factor) is not None]
-    return (
-        len(rational) <= 1
-        and len(above) <= 2
-        and len(below) <= 1
-        and all(is_numeral(factor) for factor in factors)
-    )
-
-
-def _is_power_of_ten(value: Any) -> bool:
-    return bool(value.is_Pow and value.args[0] == 10)
-
-
-def _rounds(value: Any, decimal: Any, written: Decimal | None, *, least: int) -> bool:
-    """Whether a value that no decimal equals rounds to one that was written out."""
-    if written is None or written.significant < least or _terminates(value):
-        return False
-    try:
-        ball = enclose(value, {}, bits=512)
-    except NoValue:
-        return False
-    half = sympy.Rational(written.place.numerator, 2 * written.place.denominator)
-    low, high = (enclose(decimal + sign * half, {}, bits=512) for sign in (-1, 1))
-    return bool(low <= ball and ball <= high)
-
-
-def _terminates(value: Any) -> bool:
-    exact = as_fraction(value)
-    if exact is None:
-        return False
-    rest = exact.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
+    return Decimal(len((whole + places).lstrip("0")), Fraction(1, 10 ** len(places)))
 
 
 # ---------------------------------------------------------------------------------------------
-# Constants and functions
+# Names and chains of equations
 
 
-def compare_constants(left: Any, right: Any) -> Outcome:
-    """Compare two expressions without variables."""
-    exact = as_fraction(left), as_fraction(right)
-    if None not in exact:
-        return _equal("equal numbers") if exact[0] == exact[1] else _different("unequal numbers")
-    outcome = _agree_at(left, right, {})
-    if outcome is None:
-        return _symbolically(left, right, "no finite value")
-    return outcome
+_CONSTANT_NAMES: Final = frozenset({"e", "i"})
 
 
-def compare_functions(left: Any, right: Any) -> Outcome:
-    """Compare two expressions by their values at random points of both signs."""
-    names = left.free_symbols | right.free_symbols
-    outcome = _at_points(left, right, sorted(names, key=str))
-    if outcome.is_equal and left.free_symbols != right.free_symbols:
-        return _undecided("equal, but in other variables")
-    return outcome
+def _name(item: Shape) -> str:
+    """Return the name that a member of a relation is alone: `x`, `x_1`, `f(x)`; else nothing."""
+    if not isinstance(item, Formula) or item.suffix:
+        return ""
+    return _name_of(item.tokens)
 
 
-def _at_points(left: Any, right: Any, symbols: list[Any]) -> Outcome:
-    seed = hashlib.sha256(f"{sympy.srepr(left)}|{sympy.srepr(right)}".encode()).digest()
-    draw = random.Random(seed)
-    for points in (_rational_points(symbols, draw), _integer_points(symbols, draw)):
-        agreed = 0
-        for point in points:
-            outcome = _agree_at(left, right, point)
-            if outcome is None:
-                continue
-            if not outcome.is_equal:
-                return outcome
-            agreed += 1
-            if agreed == POINTS:
-                return _equal(f"agree at {POINTS} points to {AGREEMENT_BITS} bits")
-    return _symbolically(left, right, "too few points where both are defined")
+def _name_of(tokens: Tokens) -> str:
+    head, rest = tokens[0].lstrip("\\"), tokens[1:]
+    is_letter = head.isalpha() and (len(head) == 1 or head.isupper() or tokens[0] != head)
+    if not is_letter or head in ("pi", "infty", "ell") or (not rest and head in _CONSTANT_NAMES):
+        return ""
+    if rest[:1] == ("_",):
+        end = rest.index("}") + 1 if rest[1:2] == ("{",) and "}" in rest else 2
+        head, rest = head + "_" + "".join(rest[1:end]).strip("{}"), rest[end:]
+    is_function = len(rest) == 3 and rest[0] == "(" and rest[2] == ")" and rest[1].isalpha()
+    if is_function:
+        return f"{head}({rest[1]})"
+    return "" if rest else head
 
 
-def _rational_points(symbols: list[Any], draw: random.Random) -> list[dict[Any, Fraction]]:
-    """Points small and large, of every sign in turn, so that |x| is not taken for x."""
-    points = []
-    for index in range(TRIES):
-        scale = (1, 10, 1000)[index % 3]
-        points.append(
-            {
-                symbol: (-1 if (index >> place) & 1 else 1)
-                * Fraction(draw.randint(1, 10**6 * scale), draw.randint(10**6, 2 * 10**6))
-                for place, symbol in enumerate(symbols)
-            }
-        )
-    return points
+def _assignment(item: Shape) -> tuple[str, Relation | None]:
+    """Return the name that a chain of equations gives a value to, and the chain from the name on.
 
-
-def _integer_points(symbols: list[Any], draw: random.Random) -> list[dict[Any, Fraction]]:
-    """Natural numbers, for what is defined on them alone, such as (-1)^n."""
-    return [
-        {symbol: Fraction(2 * draw.randint(1, 30) + index % 2) for symbol in symbols}
-        for index in range(TRIES)
-    ]
-
-
-def _agree_at(left: Any, right: Any, point: dict[Any, Fraction]) -> Outcome | None:
-    """Compare the values at one point; None where either has none.
-
-    Real values first. Complex ones where i stands in the expressions, or for constants.
+    `5 = x` is turned round.
     """
-    has_i = left.has(sympy.I) or right.has(sympy.I)
-    modes = (True,) if has_i else (False,) if point else (False, True)
-    for complex_ in modes:
-        with suppress(NoValue, ZeroDivisionError, OverflowError):
-            return _agree_in_field(left, right, point, complex_=complex_)
+    if not isinstance(item, Relation) or set(item.signs) - {"=", "≈", "∈"}:
+        return "", None
+    if "∈" in item.signs and (item.signs != ("∈",) or isinstance(item.members[1], Formula)):
+        return "", None
+    if name := _name(item.members[0]):
+        return name, item
+    if len(item.members) == 2 and item.signs == ("=",) and (name := _name(item.members[1])):
+        return name, Relation(item.members[::-1], item.signs)
+    return "", None
+
+
+def _chain_for_value(gold: Shape, ours: Relation, terms: Terms) -> Outcome:
+    """Compare an equation, or a chain of them, with a reference that is a value."""
+    if set(ours.signs) - {"=", "≈", "∈"}:
+        return different("an inequality for a value")
+    name, chain = _assignment(ours)
+    if chain is None:
+        return _constant_chain(gold, ours, terms)
+    if terms.given:
+        return different("an assignment that stands in the question")
+    if _name(gold) and _name(chain.members[-1]):
+        return different("an equation between names")
+    if isinstance(gold, Formula) and name in {str(symbol) for symbol in _names_in(gold)}:
+        return undecided(f"{name} on both sides")
+    if any(map(_name, chain.members[1:-1])):
+        return undecided("several names")
+    consistent = _consistent(chain.members[1:], chain.signs[1:], terms)
+    if not consistent.is_equal:
+        return consistent
+    return _any_of(gold, _ends(chain), terms)
+
+
+def _constant_chain(gold: Shape, ours: Relation, terms: Terms) -> Outcome:
+    """`1+4 = 5` stands for 5 when every member is a constant and all are equal."""
+    if any(_names_in(member) for member in ours.members):
+        if isinstance(gold, Formula) and not _names_in(gold):
+            return different("an equation in variables for a number")
+        return undecided("an equation for an expression")
+    consistent = _consistent(ours.members, ours.signs, terms)
+    return _any_of(gold, ours.members, terms) if consistent.is_equal else consistent
+
+
+def _consistent(members: Sequence[Shape], signs: Sequence[str], terms: Terms) -> Outcome:
+    """Whether what stands between the equals signs is equal indeed."""
+    return _all_of(
+        [
+            compare_shapes(left, right, terms.any_form)
+            for left, right, sign in zip(members, members[1:], signs, strict=False)
+            if sign == "="
+        ]
+    )
+
+
+def _ends(chain: Relation) -> list[Shape]:
+    """Return the values a chain may stand for: the last one, and the last one before each ≈."""
+    before = [m for m, sign in zip(chain.members, chain.signs, strict=False) if sign == "≈"]
+    return [member for member in [*before, chain.members[-1]] if member is not chain.members[0]]
+
+
+def _any_of(gold: Shape, candidates: Sequence[Shape], terms: Terms) -> Outcome:
+    outcomes = [compare_shapes(gold, candidate, terms) for candidate in candidates]
+    for outcome in outcomes:
+        if outcome.is_equal:
+            return outcome
+    return outcomes[-1]
+
+
+# ---------------------------------------------------------------------------------------------
+# Relations
+
+
+def _for_relation(gold: Relation, ours: Shape, terms: Terms) -> Outcome:
+    if set(gold.signs) & {"<", ">", "≤", "≥", "≠"}:
+        return _for_inequality(gold, ours, terms)
+    name, chain = _assignment(gold)
+    if chain is not None:
+        return _for_assignment(name, chain, ours, terms)
+    names, value = gold.members[0], gold.members[-1]
+    if isinstance(names, Bracket) and len(gold.members) == 2 and all(map(_name, names.items)):
+        if isinstance(ours, Relation) and ours.members[0] == names:
+            ours = ours.members[-1]
+        return compare_shapes(value, ours, terms)
+    if "≈" in gold.signs or _is_constant_chain(gold):
+        return compare_shapes(gold.members[-1], ours, terms)
+    if gold.signs == ("=",) and isinstance(ours, Relation) and ours.signs == ("=",):
+        return _equations(gold, ours)
+    return undecided("an equation and something else")
+
+
+def _is_constant_chain(relation: Relation) -> bool:
+    members = [member for member in relation.members if isinstance(member, Formula)]
+    return len(members) == len(relation.members) and not any(map(_names_in, members))
+
+
+def _for_assignment(name: str, gold: Relation, ours: Shape, terms: Terms) -> Outcome:
+    value = gold.members[-1]
+    other, chain = _assignment(ours)
+    if chain is not None and other == name:
+        if terms.given:
+            return different("an assignment that stands in the question")
+        return _chain_for_value(value, chain, terms) if _name(value) != other else equal("same")
+    if not isinstance(ours, Relation):
+        return compare_shapes(value, ours, terms)
+    if (region := _region(gold)) is not None and (other_region := _region(ours)) is not None:
+        return _regions(region, other_region, terms)
+    if not isinstance(value, Formula) or set(ours.signs) != {"="}:
+        return different("another relation")
+    if _names_in(value) and len(ours.members) == 2:
+        return _equations(gold, ours)
+    return different(f"{name} is not given a value")
+
+
+def _equations(gold: Relation, ours: Relation) -> Outcome:
+    """Two equations are equal up to a constant factor."""
+    left, right = _difference(gold), _difference(ours)
+    outcome, _ = ratio(left, right)
+    if outcome.is_different and not (_is_polynomial(left) and _is_polynomial(right)):
+        return undecided("equations that are not proportional")
+    return outcome
+
+
+def _difference(relation: Relation) -> Any:
+    if len(relation.members) != 2:
+        raise UnreadableError("a chain of equations with variables")
+    sides = [m for m in relation.members if isinstance(m, Formula) and not m.suffix]
+    if len(sides) != 2:
+        raise UnreadableError("a relation between other things than formulas")
+    left, right = (_read("a relation", side) for side in sides)
+    return sympy.Add(left, sympy.Mul(-1, right, evaluate=False), evaluate=False)
+
+
+def _is_polynomial(value: Any) -> bool:
+    return bool(value.is_polynomial(*value.free_symbols))
+
+
+def _for_inequality(gold: Relation, ours: Shape, terms: Terms) -> Outcome:
+    region = _region(gold)
+    if region is not None:
+        other = _region(ours)
+        if other is not None:
+            return _regions(region, other, terms)
+        if isinstance(ours, Relation):
+            return different("not in solved form")
+        return undecided(f"a {_kind(ours)} for an inequality")
+    if len(gold.signs) != 1 or not isinstance(ours, Relation) or len(ours.signs) != 1:
+        return undecided("inequalities that cannot be compared")
+    if (gold.signs[0] in "≤≥") != (ours.signs[0] in "≤≥") or "=" in ours.signs:
+        return different("strict and not strict")
+    if "≠" in (*gold.signs, *ours.signs):
+        return undecided("inequalities that cannot be compared")
+    outcome, sign = ratio(_difference(gold), _difference(ours))
+    same_way = (gold.signs[0] in "<≤") == (ours.signs[0] in "<≤")
+    if outcome.is_equal and sign != (1 if same_way else -1):
+        return different("the other way round")
+    return outcome if outcome.is_equal else undecided("inequalities that are not proportional")
+
+
+# ---------------------------------------------------------------------------------------------
+# Regions of the real line
+
+
+class Piece(NamedTuple):
+    """An interval: its ends, and whether they are left out."""
+
+    low: Formula
+    low_open: bool
+    high: Formula
+    high_open: bool
+
+
+class Region(NamedTuple):
+    """Intervals, and the variable that is said to lie in them, if any."""
+
+    variable: str
+    pieces: tuple[Piece, ...]
+
+
+_MINUS_INFINITY: Final = Formula(("-", "\\infty"))
+_INFINITY: Final = Formula(("\\infty",))
+
+
+def _region(item: Shape) -> Region | None:
+    """Read a shape as a part of the real line, if it can be one."""
+    if isinstance(item, Named):
+        everything = (Piece(_MINUS_INFINITY, True, _INFINITY, True),)
+        return Region("", everything if item.name == "reals" else ())
+    if isinstance(item, Bracket):
+        piece = _interval(item)
+        return None if piece is None else Region("", (piece,))
+    if isinstance(item, Union):
+        return _joined([_region(part) for part in item.parts])
+    if isinstance(item, Listing) and item.joined_by == {"or"}:
+        return _joined([_region(part) for part in item.items])
+    if isinstance(item, Listing) and item.kind == "set":
+        return _points(item)
+    if isinstance(item, Relation):
+        return _solved(item)
     return None
 
 
-def _agree_in_field(
-    left: Any, right: Any, point: dict[Any, Fraction], *, complex_: bool
-) -> Outcome:
-    needed = AGREEMENT_BITS + 4 * (size_bits(left) + size_bits(right))
-    if needed > MAX_PRECISION_BITS:
-        needed = MAX_PRECISION_BITS + 1
-    bits = 2 * AGREEMENT_BITS
-    while True:
-        ours, theirs = (enclose(e, point, bits=bits, complex_=complex_) for e in (left, right))
-        if not ours.overlaps(theirs):
-            return _different("the values differ" + (" at a point" if point else ""))
-        if min(_accuracy(ours), _accuracy(theirs)) >= needed:
-            return _equal(f"equal to {needed} bits")
-        if bits >= 2 * min(needed, MAX_PRECISION_BITS):
-            return _undecided("too close to tell apart")
-        bits = min(2 * bits, 2 * min(needed, MAX_PRECISION_BITS))
-
-
-def _accuracy(ball: Ball) -> int:
-    """Bits to which a ball pins its value down, relative to 1 where the value is small."""
-    if hasattr(ball, "rel_one_accuracy_bits"):
-        return int(ball.rel_one_accuracy_bits())
-    return min(int(part.rel_one_accuracy_bits()) for part in (ball.real, ball.imag))
-
-
-def _symbolically(left: Any, right: Any, otherwise: str) -> Outcome:
-    """Ask SymPy for a proof, where there are no values to compare."""
-    with suppress(AttributeError, TypeError, ValueError, NotImplementedError, ArithmeticError):
-        difference = sympy.simplify(left - right)
-        if difference == 0:
-            return _equal("SymPy's difference is 0")
-    return _undecided(otherwise)
-
-
-_INTEGRATION_CONSTANTS: Final = frozenset({"C", "K", "c"})
-
-
-def _constants_of_integration(gold: Any, ours: Any) -> Outcome | None:
-    """Compare F + C with G + K: G - F must be constant. None when the reference has no such C."""
-    rest = _without_constant(gold, {"C"})
-    if rest is None or len(rest.free_symbols) != 1:
+def _joined(regions: Sequence[Region | None]) -> Region | None:
+    known = [region for region in regions if region is not None]
+    names = {region.variable for region in known if region.variable}
+    if len(known) != len(regions) or len(names) > 1:
         return None
-    if any(str(symbol).isupper() for symbol in rest.free_symbols):
+    return Region("".join(names), tuple(piece for region in known for piece in region.pieces))
+
+
+def _interval(item: Bracket) -> Piece | None:
+    if len(item.items) != 2:
         return None
-    other = _without_constant(ours, _INTEGRATION_CONSTANTS)
+    low, high = item.items
+    if not isinstance(low, Formula) or not isinstance(high, Formula):
+        return None
+    return Piece(low, item.left == "(", high, item.right == ")")
+
+
+def _points(item: Listing) -> Region | None:
+    values = [value for value in item.items if isinstance(value, Formula)]
+    if len(values) != len(item.items):
+        return None
+    return Region("", tuple(Piece(value, False, value, False) for value in values))
+
+
+def _solved(relation: Relation) -> Region | None:
+    """Read `x < 2`, `2 > x`, `1 < x ≤ 2`, `x ≠ 3`, `x ∈ (1,2)`; None where x is not alone."""
+    members, signs = relation.members, relation.signs
+    name = _name(members[0])
+    if signs == ("∈",):
+        inside = _region(members[1])
+        return None if not name or inside is None else Region(name, inside.pieces)
+    if not name and len(members) > 1:  # 2 > x, 1 < x ≤ 2
+        name = _name(members[1])
+    ends = [member for member in members if _name(member) != name]
+    if not name or len(ends) != len(members) - 1 or any(_names_in(end) for end in ends):
+        return None
+    if signs == ("≠",):
+        (end,) = ends
+        assert isinstance(end, Formula)
+        below = Piece(_MINUS_INFINITY, True, end, True)
+        return Region(name, (below, Piece(end, True, _INFINITY, True)))
+    position = [_name(member) for member in members].index(name)
+    low, low_open, high, high_open = _MINUS_INFINITY, True, _INFINITY, True
+    for side, end in ((sign_index, end) for sign_index, end in enumerate(ends)):
+        sign = signs[side]
+        if sign not in "<>≤≥" or not isinstance(end, Formula):
+            return None
+        stands_left = side < position
+        if stands_left == (sign in "<≤"):
+            if low is not _MINUS_INFINITY:
+                return None
+            low, low_open = end, sign in "<>"
+        else:
+            if high is not _INFINITY:
+                return None
+            high, high_open = end, sign in "<>"
+    return Region(name, (Piece(low, low_open, high, high_open),))
+
+
+def _for_region(gold: Union | Named, ours: Shape, terms: Terms) -> Outcome:
+    region, other = _region(gold), _region(ours)
+    if region is None:
+        return undecided("a union of other things than intervals")
     if other is None:
-        return _different("the constant of integration is missing")
-    if other.free_symbols != rest.free_symbols:
+        return undecided(f"a {_kind(ours)} for a region")
+    return _regions(region, other, terms)
+
+
+def _regions(gold: Region, ours: Region, terms: Terms) -> Outcome:
+    if gold.variable and ours.variable and gold.variable != ours.variable:
+        return different(f"{ours.variable} for {gold.variable}")
+    if len(gold.pieces) == len(ours.pieces) == 1:
+        return _pieces(gold.pieces, ours.pieces, terms)
+    left, right = _sorted_pieces(gold.pieces), _sorted_pieces(ours.pieces)
+    if left is None or right is None:
+        return undecided("a region whose ends cannot be ordered")
+    return _pieces(left, right, terms)
+
+
+def _pieces(gold: Sequence[Piece], ours: Sequence[Piece], terms: Terms) -> Outcome:
+    if len(gold) != len(ours):
+        return different(f"{len(ours)} intervals for {len(gold)}")
+    outcomes = []
+    for left, right in zip(gold, ours, strict=True):
+        if (left.low_open, left.high_open) != (right.low_open, right.high_open):
+            return different("an end that is open for one that is closed")
+        outcomes += [
+            compare_formulas(left.low, right.low, terms),
+            compare_formulas(left.high, right.high, terms),
+        ]
+    return _all_of(outcomes)
+
+
+def _sorted_pieces(pieces: Sequence[Piece]) -> list[Piece] | None:
+    """Return the pieces from left to right; None if they overlap, touch, or have letters."""
+    placed: list[tuple[float, float, Piece]] = []
+    for piece in pieces:
+        low, high = _place(piece.low), _place(piece.high)
+        if low is None or high is None:
+            return None
+        placed.append((low, high, piece))
+    placed.sort(key=lambda item: item[:2])
+    for (_, end, before), (start, _, after) in pairwise(placed):
+        touching = end == start and not (before.high_open and after.low_open)
+        if end > start or touching:
+            return None
+    return [piece for _, _, piece in placed]
+
+
+def _place(end: Formula) -> float | None:
+    value = _read("an end", end)
+    if value in (sympy.oo, -sympy.oo):
+        return float("inf") if value == sympy.oo else float("-inf")
+    if value.free_symbols or end.suffix:
         return None
-    (variable,) = rest.free_symbols
-    return _differ_by_constant(rest, other, variable)
+    with suppress(NoValueError, OverflowError):
+        return midpoint(enclose(value, {}, bits=256))
+    return None
 
 
-def _without_constant(value: Any, names: frozenset[str] | set[str]) -> Any:
-    """Return `value` without its one addend that is a constant of integration, or None."""
-    if not value.is_Add:
+# ---------------------------------------------------------------------------------------------
+# Several values
+
+
+def _for_listing(gold: Listing, ours: Shape, terms: Terms) -> Outcome:
+    region, other = _region(gold), _region(ours)
+    is_regional = gold.joined_by == {"or"} and region is not None
+    if region is not None and other is not None and (is_regional or isinstance(ours, Named)):
+        return _regions(region, other, terms)
+    if (system := _system(gold)) is not None:
+        return _for_system(system, ours, terms)
+    name, items = _values(gold)
+    other_name, other_items = _values(ours)
+    if name and other_name and name != other_name:
+        return different(f"{other_name} is given values, not {name}")
+    if isinstance(ours, Bracket):
+        if gold.kind == "set":
+            return different("a tuple for a set")
+        return _in_order(items, other_items, terms)
+    if isinstance(ours, Union | Matrix | Named):
+        return undecided(f"a {_kind(ours)} for a {gold.kind}")
+    if any(isinstance(item, Relation) for item in items) and not _same_relations(
+        items, other_items, terms
+    ):
+        return undecided("several relations that do not pair off")
+    as_sets = gold.kind == "set" or (isinstance(ours, Listing) and ours.kind == "set")
+    return _matched(items, other_items, terms, as_sets=as_sets)
+
+
+def _same_relations(gold: Sequence[Shape], ours: Sequence[Shape], terms: Terms) -> bool:
+    return _matched(gold, ours, terms, as_sets=False).is_equal
+
+
+def _values(item: Shape) -> tuple[str, tuple[Shape, ...]]:
+    """Return the values that a list, an assignment of one, or a single value stands for.
+
+    `x=1,3`, `x=1 or x=3` and `x=\\pm 2` give values to x.
+    """
+    if isinstance(item, Bracket):
+        return "", item.items
+    if isinstance(item, Relation):
+        name, chain = _assignment(item)
+        if chain is not None:
+            return name, _values(chain.members[-1])[1]
+        return "", (item,)
+    if not isinstance(item, Listing):
+        return "", (item,)
+    names: set[str] = set()
+    values: list[Shape] = []
+    for index, part in enumerate(item.items):
+        name, chain = _assignment(part)
+        if chain is not None:
+            names.add(name)
+            values += _values(chain.members[-1])[1]
+        elif index and isinstance(part, Relation):
+            return "", item.items
+        else:
+            values.append(part)
+    if len(names) != 1 or _assignment(item.items[0])[1] is None:
+        return "", item.items
+    return names.pop(), tuple(values)
+
+
+def _system(item: Shape) -> dict[str, Shape] | None:
+    """Return name -> value for `x=1, y=2`, or None."""
+    if not isinstance(item, Listing) or "or" in item.joined_by:
         return None
-    constants = [term for term in value.args if term.is_Symbol and term.name in names]
-    rest = sympy.Add(*(term for term in value.args if term not in constants), evaluate=False)
-    return None if len(constants) != 1 or constants[0] in rest.free_symbols else rest
+    found: dict[str, Shape] = {}
+    for part in item.items:
+        name, chain = _assignment(part)
+        if chain is None or len(chain.members) != 2 or name in found:
+            return None
+        found[name] = chain.members[1]
+    return found if len(found) > 1 else None
 
 
-def _differ_by_constant(left: Any, right: Any, variable: Any) -> Outcome:
-    """Whether left - right takes one value, compared between a point and its neighbours."""
-    difference = sympy.Add(left, sympy.Mul(-1, right, evaluate=False), evaluate=False)
-    shifted = sympy.Symbol("shifted")
-    for sign in (1, -1):
-        ahead = difference.xreplace({variable: sign * sympy.Abs(shifted)})
-        behind = difference.xreplace({variable: sign * sympy.Abs(shifted) / 2})
-        outcome = _at_points(ahead, behind, [shifted])
-        if not outcome.is_undecided_by_domain:
-            return outcome
-    return outcome
+def _for_system(gold: dict[str, Shape], ours: Shape, terms: Terms) -> Outcome:
+    """Compare `x=1, y=2` by name; a tuple is taken in alphabetical order of the names."""
+    other = _system(ours)
+    if other is not None:
+        if other.keys() != gold.keys():
+            return different("other names are given values")
+        return _all_of([compare_shapes(gold[name], other[name], terms) for name in gold])
+    if isinstance(ours, Bracket) and ours.left == "(" and ours.right == ")":
+        return _in_order([gold[name] for name in sorted(gold)], ours.items, terms)
+    return undecided(f"a {_kind(ours)} for several assignments")
+
+
+def _matched(
+    gold: Sequence[Shape], ours: Sequence[Shape], terms: Terms, *, as_sets: bool
+) -> Outcome:
+    """Pair the items off, in any order; sets may repeat an item."""
+    if len(gold) != len(ours) and not as_sets:
+        return different(f"{len(ours)} items for {len(gold)}")
+    if max(len(gold), len(ours)) > MAX_ITEMS:
+        return undecided(f"more than {MAX_ITEMS} items")
+    table = [[compare_shapes(g, o, terms) for o in ours] for g in gold]
+    if as_sets:
+        rows = [*table, *([row[i] for row in table] for i in range(len(ours)))]
+        return _all_of([_best(row) for row in rows])
+    if _pairs_off(table, lambda outcome: outcome.is_equal):
+        return equal("all items agree")
+    if _pairs_off(table, lambda outcome: not outcome.is_different):
+        doubts = [outcome for row in table for outcome in row]
+        return _first(doubts, Status.UNDECIDED) or undecided("items that cannot be paired")
+    return different("an item that the other side does not have")
+
+
+def _best(row: Sequence[Outcome]) -> Outcome:
+    """Return EQUAL if one is, else an UNDECIDED, else a DIFFERENT."""
+    found = _first(row, Status.EQUAL, Status.UNDECIDED, Status.DIFFERENT)
+    return found or different("one side is empty")
+
+
+def _pairs_off(table: Sequence[Sequence[Outcome]], fits: Callable[[Outcome], bool]) -> bool:
+    """Whether rows and columns can be paired so that every pair fits (augmenting paths)."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, seen: set[int]) -> bool:
+        for column, outcome in enumerate(table[row]):
+            if fits(outcome) and column not in seen:
+                seen.add(column)
+                if column not in owner or place(owner[column], seen):
+                    owner[column] = row
+                    return True
+        return False
+
+    return all(place(row, set()) for row in range(len(table)))
+
+
+def _for_bracket(gold: Bracket, ours: Shape, terms: Terms) -> Outcome:
+    """Compare with a tuple or an interval, whichever the answer makes of the reference."""
+    _, chain = _assignment(ours)
+    if chain is not None:
+        if terms.given:
+            return different("an assignment that stands in the question")
+        return compare_shapes(gold, chain.members[-1], terms)
+    is_round = (gold.left, gold.right) == ("(", ")")
+    if isinstance(ours, Bracket):
+        if len(gold.items) == 2 and (gold.left, gold.right) != (ours.left, ours.right):
+            return different("other brackets")
+        return _in_order(gold.items, ours.items, terms)
+    if isinstance(ours, Relation) and len(ours.signs) == 1 and ours.signs == ("=",):
+        return _named_point(gold, ours, terms)
+    region, other = _region(gold), _region(ours)
+    if isinstance(ours, Relation | Union | Named) and region is not None:
+        if other is None:
+            return undecided("a relation that is not solved, for an interval")
+        return _regions(region, other, terms)
+    if not is_round:
+        return undecided(f"a {_kind(ours)} for square brackets")
+    if (system := _system(ours)) is not None:
+        return _in_order(gold.items, [system[key] for key in sorted(system)], terms)
+    if isinstance(ours, Listing):
+        return (
+            different("a set for a tuple")
+            if ours.kind == "set"
+            else _in_order(gold.items, ours.items, terms)
+        )
+    if isinstance(ours, Matrix) and all(len(row) == 1 for row in ours.rows):
+        return _in_order(gold.items, [row[0] for row in ours.rows], terms)
+    if isinstance(ours, Formula):
+        return different("one value for a tuple")
+    return undecided(f"a {_kind(ours)} for a tuple")
+
+
+def _named_point(gold: Bracket, ours: Relation, terms: Terms) -> Outcome:
+    """`(x, y) = (1, 2)` stands for (1, 2)."""
+    names, value = ours.members
+    if isinstance(names, Bracket) and all(_name(item) for item in names.items):
+        return compare_shapes(gold, value, terms)
+    return undecided("an equation for a tuple")
+
+
+def _for_matrix(gold: Matrix, ours: Shape, terms: Terms) -> Outcome:
+    _, chain = _assignment(ours)
+    if chain is not None:
+        return compare_shapes(gold, chain.members[-1], terms)
+    if isinstance(ours, Bracket) and all(len(row) == 1 for row in gold.rows):
+        return _in_order([row[0] for row in gold.rows], ours.items, terms)
+    if not isinstance(ours, Matrix):
+        return undecided(f"a {_kind(ours)} for a matrix")
+    if [len(row) for row in gold.rows] != [len(row) for row in ours.rows]:
+        return different("a matrix of another shape")
+    return _all_of(
+        [_in_order(left, right, terms) for left, right in zip(gold.rows, ours.rows, strict=True)]
+    )
+
+
+_BY_KIND: Final[dict[type, Callable[[Any, Any, Terms], Outcome]]] = {
+    Formula: _for_formula,
+    Relation: _for_relation,
+    Listing: _for_listing,
+    Bracket: _for_bracket,
+    Union: _for_region,
+    Named: _for_region,
+    Matrix: _for_matrix,
+}

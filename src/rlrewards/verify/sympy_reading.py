@@ -7,14 +7,16 @@ products with a dot, arguments and exponents in braces, decimals as fractions, a
 `\variable{name}`. What could be read in two ways is refused. Nothing is evaluated, so that the
 comparison still sees the form of the answer.
 
-No string ever reaches `sympify` or `parse_expr`: `disarm` replaces the latter, which evaluates
-Python, by a function that raises.
+No string of an answer reaches `sympify` or `parse_expr`, which evaluate Python. The one road there
+in latex2sympy2-extended 1.11 is `sympy.Number(digits)`; `disarm` makes that an `int`, and replaces
+`parse_expr` by a function that raises.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 import sympy
@@ -22,12 +24,12 @@ import sympy.parsing.sympy_parser
 from latex2sympy2_extended import latex2sympy, latex2sympy2
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
-from rlrewards.verify.answer_shape import Tokens, Unreadable
+from rlrewards.verify.answer_shape import Tokens, UnreadableError
 
 IMAGINARY: Final = "i"
 
 
-class Unevaluated(Unreadable):
+class UnevaluatedError(UnreadableError):
     """A sum, product, integral, limit or derivative left standing."""
 
 
@@ -35,13 +37,18 @@ def disarm() -> None:
     """Make SymPy's evaluation of strings as Python impossible in this process."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise Unreadable("SymPy was asked to evaluate a string")
+        raise UnreadableError("SymPy was asked to evaluate a string")
 
+    def integer(_: Any, digits: str) -> Any:
+        return sympy.Integer(int(digits))
+
+    latex2sympy2._Latex2Sympy.parse_number = integer
     sympy.parsing.sympy_parser.parse_expr = refuse
     sympy.parsing.sympy_parser.eval_expr = refuse
     latex2sympy2.parse_expr = refuse
 
 
+@lru_cache(maxsize=256)
 def expression(tokens: Tokens, *, log_base: str = "10") -> sympy.Expr:
     r"""Return the unevaluated expression that the symbols stand for.
 
@@ -50,14 +57,14 @@ def expression(tokens: Tokens, *, log_base: str = "10") -> sympy.Expr:
         log_base: What a bare `\log` means: "10" or "e".
 
     Raises:
-        Unreadable: the formula is unknown or ambiguous; the message says where.
-        Unevaluated: it holds a sum, product, integral, limit or derivative.
+        UnreadableError: the formula is unknown or ambiguous; the message says where.
+        UnevaluatedError: it holds a sum, product, integral, limit or derivative.
     """
     infinity = {("\\infty",): sympy.oo, ("+", "\\infty"): sympy.oo, ("-", "\\infty"): -sympy.oo}
     if tokens in infinity:
         return infinity[tokens]
     if tokens[:1] and tokens[0] in _OPERATORS - {"+", "-"}:
-        raise Unreadable(f"it begins with {tokens[0]}")
+        raise UnreadableError(f"it begins with {tokens[0]}")
     latex = _Writer(tokens, log_base).all()
     # Inside a root the parser need not decide whether braces mean a set, which takes it time
     # exponential in their depth.
@@ -67,12 +74,12 @@ def expression(tokens: Tokens, *, log_base: str = "10") -> sympy.Expr:
             normalization_config=None,
             conversion_config=ConversionConfig(lowercase_symbols=False),
         )
-    except (MemoryError, RecursionError, Unreadable):
+    except (MemoryError, RecursionError, UnreadableError):
         raise
     except Exception as error:
-        raise Unreadable(f"latex2sympy: {str(error).splitlines()[0][:100]}") from error
+        raise UnreadableError(f"latex2sympy: {str(error).splitlines()[0][:100]}") from error
     if not isinstance(root, sympy.Pow) or root.args[1] != sympy.S.Half:
-        raise Unreadable("not a formula")
+        raise UnreadableError("not a formula")
     return root.args[0]
 
 
@@ -121,7 +128,7 @@ class _Writer:
     def take(self) -> str:
         token = self.peek()
         if not token:
-            raise Unreadable("it ends too early")
+            raise UnreadableError("it ends too early")
         self.at += 1
         return token
 
@@ -144,7 +151,7 @@ class _Writer:
                 out.append(self.sign())
             out.append(self.term())
         if not out:
-            raise Unreadable("a part is empty")
+            raise UnreadableError("a part is empty")
         return "".join(out)
 
     def sign(self) -> str:
@@ -153,7 +160,7 @@ class _Writer:
         if first == "+" and self.peek() == "-":
             return self.take()
         if self.peek() in ("+", "-"):
-            raise Unreadable("two signs in a row")
+            raise UnreadableError("two signs in a row")
         return first
 
     def term(self) -> str:
@@ -172,9 +179,9 @@ class _Writer:
                 out.append(f"{{-{factor}}}" if negative else factor)
                 continue
             if after_slash:
-                raise Unreadable("a product after a slash")
+                raise UnreadableError("a product after a slash")
             if token[0].isdigit() or token[0] == ".":
-                raise Unreadable("a number after a factor")
+                raise UnreadableError("a number after a factor")
             out += [r"\cdot ", self.factor()]
         return "".join(out)
 
@@ -186,12 +193,12 @@ class _Writer:
         while self.peek() in ("^", "!"):
             if self.take() == "!":
                 if raised or self.peek() == "!":
-                    raise Unreadable("a factorial after a power or a factorial")
+                    raise UnreadableError("a factorial after a power or a factorial")
                 base = f"{{{base}!}}"
                 raised = True
                 continue
             if raised or is_function:
-                raise Unreadable("a power after a power, a factorial or a function")
+                raise UnreadableError("a power after a power, a factorial or a function")
             base = f"{{{base}^{{{self.script()}}}}}"
             raised = True
         return base
@@ -212,15 +219,15 @@ class _Writer:
         if not (len(window) == 8 and window[0].isdigit() and window[1] == r"\frac"):
             return ""
         whole, over, under = window[0], window[3], window[6]
-        if window[2::3] != ("{", "}") or window[4:6] != ("}", "{") or window[7] != "}":
+        if window[2::3] != ("{", "{") or window[4::3] != ("}", "}"):
             return ""
         if not (over.isdigit() and under.isdigit()):
             return ""
         if int(over) >= int(under):
-            raise Unreadable("a number before an improper fraction")
+            raise UnreadableError("a number before an improper fraction")
         self.at += 8
         if self.peek() in ("^", "!"):
-            raise Unreadable("a power of a mixed number")
+            raise UnreadableError("a power of a mixed number")
         return rf"{{\frac{{{int(whole) * int(under) + int(over)}}}{{{under}}}}}"
 
     def atom(self) -> str:
@@ -236,13 +243,13 @@ class _Writer:
             return self.letters(token)
         if token.startswith("\\"):
             return self.command(token[1:])
-        raise Unreadable(f"the symbol {token}")
+        raise UnreadableError(f"the symbol {token}")
 
     def number(self, token: str) -> str:
         if self.peek() == "_":
-            raise Unreadable("a number in another base")
+            raise UnreadableError("a number in another base")
         if self.peek() == r"\frac" and not token.isdigit():
-            raise Unreadable("a decimal before a fraction")
+            raise UnreadableError("a decimal before a fraction")
         whole, _, places = token.partition(".")
         if not places:
             return f"{{{int(whole)}}}"
@@ -259,7 +266,7 @@ class _Writer:
         inner = self.tokens[start : self.at]
         self.at += 1
         if not inner or inner[-1] in _OPERATORS | {"^", "_"}:
-            raise Unreadable("nested bars")
+            raise UnreadableError("nested bars")
         return f"{{|{_Writer(inner, self.log_base).all()}|}}"
 
     def letters(self, run: str) -> str:
@@ -270,11 +277,11 @@ class _Writer:
             return self.variable(run)
         if run.isupper():
             if self.peek() == "_":
-                raise Unreadable(f"a subscript of {run}")
+                raise UnreadableError(f"a subscript of {run}")
             return rf"\variable{{{run}}}"
         is_product = run.islower() and len(run) <= 4 and not _WORD_INSIDE.search(run)
         if not is_product or len(self.tokens) == 1 or self.peek() == "(":
-            raise Unreadable(f"the word {run}")
+            raise UnreadableError(f"the word {run}")
         head = [self.variable(letter, last=False) for letter in run[:-1]]
         return self.joined(head, run[-1])
 
@@ -285,7 +292,7 @@ class _Writer:
             self.take()
             tail = f"{{{tail}^{{{self.script()}}}}}"
         if self.peek() == "!":
-            raise Unreadable("a factorial of a product")
+            raise UnreadableError("a factorial of a product")
         return "{" + r"\cdot ".join([*head, tail]) + "}"
 
     def variable(self, name: str, *, last: bool = True) -> str:
@@ -295,9 +302,9 @@ class _Writer:
         elif name == "e":
             return "e"
         if last and self.peek() == "'":
-            raise Unreadable("a prime")
+            raise UnreadableError("a prime")
         if last and self.peek() == "(" and name in tuple("fghFGH"):
-            raise Unreadable(f"the function {name}")
+            raise UnreadableError(f"the function {name}")
         return rf"\variable{{{name}}}"
 
     def subscript(self) -> str:
@@ -310,7 +317,7 @@ class _Writer:
             self.at = end + 1
         name = "".join(token.lstrip("\\") for token in inner)
         if not name.isalnum() or not name.isascii():
-            raise Unreadable("a subscript that is not a name")
+            raise UnreadableError("a subscript that is not a name")
         return name
 
     def command(self, name: str) -> str:
@@ -319,10 +326,10 @@ class _Writer:
         if name in _FUNCTIONS:
             return self.function(_FUNCTIONS[name])
         if "\\" + name in _UNEVALUATED:
-            raise Unevaluated(rf"\{name} is left standing")
+            raise UnevaluatedError(rf"\{name} is left standing")
         writer = getattr(self, f"write_{name}", None) if name.isascii() and name.isalpha() else None
         if writer is None:
-            raise Unreadable(rf"the command \{name}")
+            raise UnreadableError(rf"the command \{name}")
         written: str = writer()
         return written
 
@@ -333,7 +340,7 @@ class _Writer:
 
     def write_frac(self) -> str:
         if self.tokens[self.at : self.at + 2] == ("{", "d") or self.peek() == "d":
-            raise Unevaluated("a derivative is left standing")
+            raise UnevaluatedError("a derivative is left standing")
         above, below = self.argument(), self.argument()
         return rf"{{\frac{{{above}}}{{{below}}}}}"
 
@@ -361,7 +368,7 @@ class _Writer:
 
     def between(self, left: str, right: str) -> str:
         if rf"\{right}" not in self.tokens[self.at :]:
-            raise Unreadable("brackets do not match")
+            raise UnreadableError("brackets do not match")
         end = self.tokens.index(rf"\{right}", self.at)
         inner = self.tokens[self.at : end]
         self.at = end + 1
@@ -376,23 +383,23 @@ class _Writer:
             return f"{{{token}}}" if token.isdigit() else self.variable(token, last=False)
         if token == r"\pi":
             return r"{\pi}"
-        raise Unreadable("an argument without braces")
+        raise UnreadableError("an argument without braces")
 
     def function(self, name: str) -> str:
         base, power = "", ""
         while self.peek() in ("^", "_"):
             if self.take() == "_":
                 if name != "log" or base:
-                    raise Unreadable(f"a subscript of {name}")
+                    raise UnreadableError(f"a subscript of {name}")
                 base = self.argument() if self.peek() == "{" else self.script()
             else:
                 power = power or self.script()
         if power == "-{1}":
             if name not in _INVERSE:
-                raise Unreadable(f"the power -1 of {name}")
+                raise UnreadableError(f"the power -1 of {name}")
             name, power = _INVERSE[name], ""
         elif power and not power.strip("{}").isdigit():
-            raise Unreadable(f"a power of {name}")
+            raise UnreadableError(f"a power of {name}")
         argument = self.function_argument(name)
         if name == "log" and not base:
             base = "10" if self.log_base == "10" else "e"
@@ -410,21 +417,21 @@ class _Writer:
             bracket = self.peek()
             argument = self.atom()
             if self.peek() in ("^", "!"):
-                raise Unreadable(f"a power after {name}")
+                raise UnreadableError(f"a power after {name}")
             if bracket == "{" and self.peek()[:1] not in ("", "+", "-", "*", "/", "\\"):
-                raise Unreadable(f"where the argument of {name} ends")
+                raise UnreadableError(f"where the argument of {name} ends")
             return argument
         factors: list[str] = []
         while (token := self.peek()) and token not in ("+", "-", "*", "/"):
             if token in ("(", "[", "|", "|("):
-                raise Unreadable(f"where the argument of {name} ends")
+                raise UnreadableError(f"where the argument of {name} ends")
             if token.lstrip("\\") in _FUNCTIONS and factors:
                 break
             if factors and token[0].isdigit():
-                raise Unreadable("a number after a factor")
+                raise UnreadableError("a number after a factor")
             factors.append(self.factor())
         if not factors:
-            raise Unreadable(f"{name} of nothing")
+            raise UnreadableError(f"{name} of nothing")
         if self.peek() == "/":
-            raise Unreadable(f"a slash after {name}")
+            raise UnreadableError(f"a slash after {name}")
         return r"\cdot ".join(factors)

@@ -17,10 +17,11 @@ import sys
 import threading
 from typing import Any, BinaryIO
 
+resource: Any
 try:
     import resource
 except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+    resource = None
 
 CPU_GRACE_SECONDS = 5
 RECURSION_LIMIT = 3_000
@@ -39,9 +40,9 @@ def main(*, memory_bytes: int) -> None:
     reader = threading.Thread(target=_read_requests, args=(incoming, requests), daemon=True)
     reader.start()
     try:
-        from rlrewards.verify import sympy_compare
+        from rlrewards.verify.sympy_compare import compare, warm_up
 
-        sympy_compare.warm_up()
+        warm_up()
     except BaseException as error:
         _send(outgoing, {"failure": f"{type(error).__name__}: {error}"[:500]})
         return
@@ -49,7 +50,7 @@ def main(*, memory_bytes: int) -> None:
     # In a thread because a thread's stack can be made large enough for the recursion limit.
     threading.stack_size(STACK_BYTES)
     server = threading.Thread(
-        target=_serve, args=(requests, outgoing, sympy_compare.compare, memory_bytes), daemon=True
+        target=_serve, args=(requests, outgoing, compare, memory_bytes), daemon=True
     )
     server.start()
     server.join()
@@ -127,5 +128,5 @@ def _limit_processor_time(budget_seconds: float) -> None:
 def _peak_memory_bytes() -> int:
     if resource is None:
         return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,444 @@
+r"""Tier 4 end to end: tables of pairs, hostile text, and what the caller's process is spared.
+
+Every pair goes through a real worker. The tables follow "What is equal" of the verification rules;
+reference left, answer right.
+"""
+
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from rlrewards.verify.symbolic import MAX_CHARACTERS, symbolic
+from rlrewards.verify.verdict import Status, Tier
+
+EQUAL, DIFFERENT, UNDECIDED = Status.EQUAL, Status.DIFFERENT, Status.UNDECIDED
+
+
+def status(reference, answer, **keywords):
+    return symbolic(answer, reference, budget_seconds=10.0, **keywords).status
+
+
+BOTH_WAYS_EQUAL = [
+    # numbers and constants
+    (r"\frac12", r"\frac24"),
+    (r"\frac95", r"1\frac45"),
+    (r"-\frac{1}{2}", "-0.5"),
+    ("3.5", r"\frac72"),
+    ("0.1", r"\frac{1}{10}"),
+    ("5000", r"5\times10^3"),
+    ("1024", "2^{10}"),
+    ("2", r"\sqrt[3]{8}"),
+    ("-2", r"\sqrt[3]{-8}"),
+    (r"\frac{1}{\sqrt2}", r"\frac{\sqrt2}{2}"),
+    (r"2\sqrt3", r"\sqrt{12}"),
+    (r"\frac{1+\sqrt5}{2}", r"\frac{\sqrt5}{2}+\frac12"),
+    (r"\sqrt{3+2\sqrt2}", r"1+\sqrt2"),
+    (r"\ln 8", r"3\ln 2"),
+    (r"\frac{\pi}{4}", r"\arctan 1"),
+    ("2*pi", r"2\pi"),
+    ("sqrt(2)", r"\sqrt{2}"),
+    (r"\infty", r"+\infty"),
+    # complex
+    ("1+i", r"\frac{2}{1-i}"),
+    ("(1+i)^2", "2i"),
+    (r"\sqrt{-3}", r"i\sqrt3"),
+    (r"e^{i\pi/3}", r"\frac12+\frac{\sqrt3}{2}i"),
+    # expressions
+    ("x+x", "2x"),
+    ("(x+1)^2", "x^2+2x+1"),
+    ("x(x+1)", "x^2+x"),
+    ("x^2", "x*x"),
+    ("1/(2x)", r"\frac{1}{2x}"),
+    ("3xy", "3yx"),
+    (r"\frac{x^2-1}{x-1}", "x+1"),
+    (r"\sqrt{x^2}", "|x|"),
+    ("x^{2/3}", r"\sqrt[3]{x^2}"),
+    (r"x^{1/3}", r"\sqrt[3]{x}"),
+    (r"a \sqrt[4]{a}", r"\sqrt{a} \sqrt[4]{a^{3}}"),
+    (r"2\sin x\cos x", r"\sin 2x"),
+    (r"\sin^{-1}x", r"\arcsin x"),
+    (r"\sin^2\theta", r"1-\cos^2\theta"),
+    (r"\frac{n(n+1)}{2}", r"\binom{n+1}{2}"),
+    ("n!", r"n\cdot(n-1)!"),
+    ("x_1+x_{2}", "x_2+x_{1}"),
+    (r"\frac{1}{2} m v^2", "0.5mv^2"),
+    ("e^{x+y}", r"e^x e^y"),
+    (r"\log_2 x", r"\frac{\ln x}{\ln 2}"),
+    # relations
+    ("2x+y=3", "4x+2y=6"),
+    ("x^2+y^2=1", "x^2+y^2-1=0"),
+    ("y=2x+1", "2x-y+1=0"),
+    ("a<b", "b>a"),
+    ("2x+y<3", "6>4x+2y"),
+    # sets and regions
+    (r"(-\infty,1)\cup(2,\infty)", "x<1 or x>2"),
+    (r"(-\infty,1)\cup(2,\infty)", r"(2,\infty)\cup(-\infty,1)"),
+    ("(1,2)", "1<x<2"),
+    (r"[1,\infty)", r"x \ge 1"),
+    (r"x\in(0,1)", "0<x<1"),
+    ("2 > x", r"(-\infty, 2)"),
+    (r"x \neq 3", r"(-\infty,3)\cup(3,\infty)"),
+    (r"[0,\sqrt{4}]", "[0,2]"),
+    (r"\mathbb{R}", r"(-\infty,\infty)"),
+    (r"\mathbb{R}", "all real numbers"),
+    (r"\varnothing", "no solution"),
+    (r"\emptyset", r"\{\}"),
+    (r"\{1,1,2\}", r"\{2,1\}"),
+    ("1,2", r"\{2,1\}"),
+    (r"\sqrt2, -\sqrt2", r"-\sqrt2, \sqrt2"),
+    # several values
+    (r"\pm5", "5,-5"),
+    (r"\frac{-3\pm\sqrt5}{2}", r"\frac{-3+\sqrt5}{2}, \frac{-3-\sqrt5}{2}"),
+    ("x=-1,3", "x=-1 or x=3"),
+    ("x=-1,3", "3, -1"),
+    ("x=1,y=2", "y=2,x=1"),
+    ("x=1,y=2", "(1,2)"),
+    ("1, 2, and 3", "1, 3, 2"),
+    # tuples and matrices
+    ("(1,2)", "1,2"),
+    ("(1,2)", r"\langle 1,2\rangle"),
+    ("(1,2)", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+    (r"(\frac12, \sqrt{4})", "(0.5, 2)"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix}1&2\\3&2^2\end{bmatrix}"),
+    (r"\begin{pmatrix}x+x\\3\end{pmatrix}", r"\left[\begin{array}{l}2x \\ 3\end{array}\right]"),
+]
+
+EQUAL_ONE_WAY = [
+    ("5", "x=5"),
+    ("x=5", "5"),
+    ("5", "5=x"),
+    ("y=2x+1", "2x+1"),
+    ("f(x)=x^2", "x^2"),
+    ("(1,2)", "(x,y)=(1,2)"),
+    ("(x,y)=(1,2)", "(1,2)"),
+    ("(x,y)=(1,2)", "(x,y)=(1,2)"),
+    ("5", "1+4=5"),
+    ("5", "x=1+4=5"),
+    (r"\log_6 216=3", "3"),
+    (r"\pi", r"x=\pi\approx 3.14"),
+    ("120", r"\binom{10}{3}"),
+    ("120", "5!"),
+    ("720", r"\frac{10!}{7!}"),
+    ("-5", r"-\frac{10}{2}"),
+    ("3.14", r"\pi"),
+    ("0.333", r"\frac13"),
+    (r"\frac13", "0.3333"),
+    (r"\sqrt2", "1.4142"),
+    (r"30^\circ", r"\frac{\pi}{6}"),
+    (r"30^\circ", "30"),
+    (r"\frac{1}{3}\%", r"\frac{1}{300}"),
+    (r"50\%", r"\frac{1}{2}"),
+    (r"\frac12", r"50\%"),
+    ("x^2+C", "x^2+K"),
+    ("x^2+C", "C+x^2+1"),
+    (r"\ln|x|+C", r"\ln|2x|+C"),
+    (r"\sin^2 x+C", r"-\cos^2 x+C"),
+    ("(-1)^n", r"\cos(n\pi)"),
+    (r"2\ln x", r"\ln x^2"),
+]
+
+NOT_EQUAL = [
+    # values
+    (r"\frac12", "0.54"),
+    (r"\frac13", "0.33"),
+    (r"\sqrt2", "1.41"),
+    (r"\sqrt2", "1.4143"),
+    ("3.14", "3.141"),
+    ("2^{-98}", "2^{-99}"),
+    ("1/2004!", "1/2006!"),
+    ("0", "10^{-400}"),
+    (r"\sqrt2", r"\sqrt2+10^{-50}"),
+    (r"e^{\pi\sqrt{163}}", "262537412640768744"),
+    (r"\sqrt2", r"\sqrt2+10^{-5000}"),
+    (r"e^{5000}", "e^{5000}+1"),
+    (r"e^{x}", "e^{x}+10^{-1000}"),
+    (r"\infty", r"-\infty"),
+    ("5", r"\infty"),
+    ("2+i", "2-i"),
+    ("4/5", r"1\frac45"),
+    (r"\frac12", r"\frac12\%"),
+    (r"30^\circ", "31"),
+    # names
+    ("2n", "2"),
+    ("x", "y"),
+    ("a", "A"),
+    ("x_1", "x_2"),
+    ("BAC", "CAB"),
+    ("I^2 R", "-R"),
+    (r"I_1 R", r"I_2 R"),
+    (r"\gamma x", "0.57721566 x"),
+    (r"\alpha", "a"),
+    (r"\frac{\pi}{4}+k\pi", r"\frac{\pi}{4}+n\pi"),
+    # expressions
+    (r"\sqrt{x^2}", "x"),
+    ("|x|", "x"),
+    ("x+1", r"\frac{x^2-2}{x-1}"),
+    ("a^{10}b", "a^{11}b"),
+    (r"\lfloor x\rfloor", "x"),
+    ("x^2+C", "x^2"),
+    ("x^2+C", "x^3+C"),
+    # relations
+    ("x=5", "y=5"),
+    ("x=5", "2x+3=13"),
+    ("x=2", "x-2=0"),
+    ("B", "A=B"),
+    ("5", "4=5"),
+    ("5", "1=2=3=5"),
+    ("5", "x=4=5"),
+    ("101", "a+2z=101"),
+    ("x^2+1=0", "x^2+2=0"),
+    ("x<2", "2x<4"),
+    ("x<2", r"x\le2"),
+    ("a<b", "a>b"),
+    ("1<x<2", "1<y<2"),
+    ("5", "x>5"),
+    # order, brackets, multiplicity
+    ("(1,2)", "(2,1)"),
+    ("(1,2)", r"\{1,2\}"),
+    ("(0,1]", "[0,1]"),
+    ("[2,5)", "(2,5)"),
+    (r"[0,1)\cup(2,3]", r"[0,1]\cup(2,3]"),
+    ("1,1,2", "1,2"),
+    ("1,2", "1,2,3"),
+    (r"\{1,2\}", r"\{1,2,3\}"),
+    (r"\{1,2,3\}", r"\{1,2\}"),
+    ("5", r"\pm 5"),
+    (r"\pm 5", "5"),
+    ("5", "5 or 6"),
+    ("x=1,y=2", "x=2,y=1"),
+    ("x=1 or x=2", "y=1 or y=2"),
+    (r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"\begin{bmatrix}1&2\\4&3\end{bmatrix}"),
+    (r"\begin{pmatrix}1&2\end{pmatrix}", r"\begin{pmatrix}1\\2\end{pmatrix}"),
+    # form: a number takes no computation left undone
+    ("9", "16-3-4"),
+    ("20", r"4\cdot5"),
+    ("6", "2(3)"),
+    ("18", r"2\cdot 3^2"),
+    ("45", r"\frac{10\cdot 9}{2}"),
+    (r"\frac12", r"\frac{1}{1+1}"),
+    ("8", "2^{1+2}"),
+    ("5", r"\sqrt{3^2+4^2}"),
+    ("3", r"\log_2 8"),
+    ("1", r"\cos 0"),
+    ("5", "|-5|"),
+    ("1", r"\sin^2 x+\cos^2 x"),
+    ("(5,3)", "(2+3,3)"),
+    ("5050", r"\sum_{k=1}^{100}k"),
+    (r"\frac12", r"\int_0^1 x dx"),
+    ("1", r"\lim_{x\to0}\frac{\sin x}{x}"),
+    ("2x", r"\frac{d}{dx}x^2"),
+    ("24", r"\prod_{k=1}^{4}k"),
+]
+
+NOT_DECIDED = [
+    (r"\log x", r"\ln x"),  # base 10 or e
+    ("1101_2", "1101_3"),
+    ("|x|", r"x+\ln x-\ln x"),  # equal only where the answer is defined
+    ("2x", r"2x+\sin(\pi x)+(-1)^x-(-1)^x"),
+    ("2x", "2x+0y"),
+    (r"\ln x^2", r"2\ln x"),
+    ("x^2+C", r"x^2+\ln x-\ln x+C"),
+    ("e^{262144}", "e^{(8^2)^3}+1"),  # they agree to 378,193 bits
+    (r"\pi", r"\pi\tanh(10^{6})"),
+    ("x/2y", r"\frac{x}{2y}"),
+    (r"\sin x/2", r"\sin\frac{x}{2}"),
+    ("x+1", "x 1"),
+    ("1 1/2", "11/2"),
+    ("5", "five"),
+    ("5", ""),
+    ("5", "(("),
+    ("x", r"\foo{x}"),
+    ("f(2)", "2f"),
+    ("y'", "y"),
+    ("no", "on"),
+    ("6", "3!!"),
+]
+
+
+class TestTables:
+    @pytest.mark.parametrize(("reference", "answer"), BOTH_WAYS_EQUAL)
+    def test_equal(self, reference, answer):
+        assert status(reference, answer, form="any") is EQUAL
+
+    @pytest.mark.parametrize(("reference", "answer"), BOTH_WAYS_EQUAL)
+    def test_equal_the_other_way_round(self, reference, answer):
+        assert status(answer, reference, form="any") is EQUAL
+
+    @pytest.mark.parametrize(("reference", "answer"), EQUAL_ONE_WAY)
+    def test_equal_to_the_reference(self, reference, answer):
+        assert status(reference, answer) is EQUAL
+
+    @pytest.mark.parametrize(("reference", "answer"), NOT_EQUAL)
+    def test_different(self, reference, answer):
+        assert status(reference, answer) is DIFFERENT
+
+    @pytest.mark.parametrize(("reference", "answer"), NOT_DECIDED)
+    def test_undecided(self, reference, answer):
+        verdict = symbolic(answer, reference, budget_seconds=10.0)
+        assert verdict.status is UNDECIDED
+        assert verdict.why
+
+    @pytest.mark.parametrize(
+        ("reference", "answer"),
+        [pair for pair in NOT_EQUAL if pair[0] in {"9", "20", "45", "8", "3", "1"}],
+    )
+    def test_any_form(self, reference, answer):
+        expected = EQUAL if "lim" not in answer else UNDECIDED
+        if "x" in answer and expected is EQUAL:
+            expected = UNDECIDED  # sin² + cos²: equal, in other variables
+        assert status(reference, answer, form="any") is expected
+
+
+class TestVerdict:
+    def test_fields(self):
+        verdict = symbolic("x+x", "2x", budget_seconds=10.0)
+        assert verdict.tier is Tier.SYMBOLIC
+        assert (verdict.answer, verdict.reference) == ("x+x", "2x")
+        assert "agree at 6 points" in verdict.why
+
+    def test_assignment_that_stands_in_the_prompt(self):
+        prompt = r"Let $x = 5$. Find $2x-5$."
+        assert symbolic("x=5", "5", budget_seconds=10.0, prompt=prompt).status is DIFFERENT
+        assert symbolic("y=5", "5", budget_seconds=10.0, prompt=prompt).status is EQUAL
+        assert symbolic("5", "5", budget_seconds=10.0, prompt=prompt).status is EQUAL
+
+    def test_base_of_the_logarithm(self):
+        assert status("2", r"\log 100", form="any") is EQUAL
+        assert status(r"\log 100", "2") is EQUAL
+        assert status(r"\log 100", "2", log_base="e") is DIFFERENT
+
+    @pytest.mark.parametrize("budget", [0.0, -1.0, float("nan")])
+    def test_no_time(self, budget):
+        verdict = symbolic("x+x", "2x", budget_seconds=budget)
+        assert (verdict.status, verdict.why) == (UNDECIDED, "no time was left")
+
+    def test_same_answer_each_time(self):
+        verdicts = {symbolic(r"\sin 2x", r"2\sin x\cos x", budget_seconds=10.0) for _ in range(3)}
+        assert len(verdicts) == 1
+
+
+HOSTILE = [
+    "9^{9^{9^9}}",
+    "1000000!",
+    "(10^{10^6})!",
+    "((9!)!)!",
+    "2^{2^{2^{2^{2^{2}}}}}",
+    "10^{-10^{10}}",
+    r"\binom{1000000000}{500000000}",
+    r"\frac{1}{" * 5_000 + "1" + "}" * 5_000,
+    "(" * 5_000 + "1" + ")" * 5_000,
+    "(" * 38 + "x" + "+1)" * 38,
+    r"\sqrt{" * 38 + "x" + "}" * 38,
+    "x" * 100_000,
+    "-" * 1_999,
+    "1" * 1_999,
+    "9" * 1_990 + "!",
+    "|" * 500,
+    "{" * 1_000,
+    r"\begin{pmatrix}" + r"\\".join(["&".join("1" * 40)] * 20) + r"\end{pmatrix}",
+    r"\int_0^1 x^x dx",
+    r"\int_0^\infty \frac{\sin x}{x^{1/3}} dx",
+    r"\sum_{k=1}^{\infty}\frac{1}{k^3}",
+    "(x+y+z)^{5000}",
+    "x^{100000000}-1",
+    r"\sin(10^{10^{10}})",
+    "\ud800",
+    "\udfff\ud800 x",
+    "\0",
+    "5\0",
+    "\u202e5",
+    "\\",
+    "$$$",
+    "__import__('os').system('true')",
+    "{{{}}}[[[",
+    r"\variable{x}",
+    "lambda: 0",
+]
+
+
+class TestHostile:
+    @pytest.mark.parametrize("answer", HOSTILE, ids=[ascii(text[:24]) for text in HOSTILE])
+    def test_comes_back_within_its_budget(self, answer):
+        symbolic("x", "x", budget_seconds=10.0)  # a worker is there, and ready
+        start = time.monotonic()
+        verdict = symbolic(answer, "5", budget_seconds=0.5)
+        assert time.monotonic() - start < 0.5 + 1.5
+        assert verdict.status is (EQUAL if answer == "\u202e5" else verdict.status)
+        assert verdict.status is not EQUAL or answer in ("\u202e5", "5\0")
+        assert verdict.why
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("reference", HOSTILE, ids=[ascii(text[:24]) for text in HOSTILE])
+    def test_as_a_reference(self, reference):
+        verdict = symbolic("x^2+1", reference, budget_seconds=0.5)
+        assert verdict.status is not EQUAL
+
+    def test_length_is_bounded_on_both_sides(self):
+        long = "1" * (MAX_CHARACTERS + 1)
+        assert "answer is longer" in symbolic(long, "1", budget_seconds=1.0).why
+        assert "reference is longer" in symbolic("1", long, budget_seconds=1.0).why
+
+
+def run_python(code):
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_caller_imports_neither_sympy_nor_the_parser():
+    run_python(
+        """
+        import sys
+        from rlrewards.verify.symbolic import symbolic
+        assert symbolic("x+x", "2x", budget_seconds=10).status == "EQUAL"
+        heavy = {"sympy", "latex2sympy2_extended", "antlr4", "flint", "mpmath", "numpy"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+        """
+    )
+
+
+def test_no_string_is_evaluated():
+    """With every road to `eval` closed, ordinary comparisons still work."""
+    run_python(
+        """
+        import builtins
+        import sympy
+        from sympy.core import sympify as sympify_module
+        from rlrewards.verify.sympy_compare import compare, warm_up
+
+        warm_up()
+
+        def refuse(*arguments, **keywords):
+            raise SystemExit("a string was evaluated")
+
+        builtins.eval = refuse
+        sympy.parsing.sympy_parser.eval_expr = refuse
+        sympy.parsing.sympy_parser.parse_expr = refuse
+        pairs = [("2x", "x+x"), ("0.5", r"\\frac12"), ("(1,2)", "1<x<2"), ("120", "5!"),
+                 (r"\\binom{10}{3}", "120"), ("x=5", "5"), (r"\\{1,2\\}", "2,1")]
+        for answer, reference in pairs:
+            assert compare(answer, reference, form="any")["status"] == "EQUAL", answer
+        compare("__import__('os')", "5")
+        compare(r"\\operatorname{gcd}(4,6)", "2")
+        """
+    )
+
+
+def test_disarmed_parser_refuses_strings():
+    run_python(
+        """
+        import sympy
+        from rlrewards.verify.sympy_compare import warm_up
+        warm_up()
+        try:
+            sympy.sympify("1+1")
+        except Exception as error:
+            assert "evaluate a string" in str(error)
+        else:
+            raise SystemExit("evaluated")
+        """
+    )
