@@ -149,6 +149,20 @@ def test_words_for_a_number_are_no_answer(answer):
     assert status("5", answer)[0] in (Status.NO_ANSWER, Status.DIFFERENT)
 
 
+@pytest.mark.parametrize("answer", ["5'", "5 6", r"\phantom{6}5", "0x5", "--5", r"5\\6"])
+def test_unreadable_notation_for_a_number_is_no_answer(answer):
+    assert status("5", answer) == (Status.NO_ANSWER, Tier.SYMBOLIC)
+
+
+def test_unreadable_notation_for_a_formula_may_be_a_gap_of_ours():
+    assert status("x^2+1", r"\foo{x}")[0] is Status.UNDECIDED
+
+
+def test_every_item_of_a_list_may_take_its_time():
+    verifier = rr.Verifier(budget_seconds=20.0)
+    assert verifier.verify(r"\sqrt{8}, \pi, 2^{10}", r"1024, 2\sqrt2, \pi")
+
+
 def test_different_units_without_a_conversion():
     assert status("5 cm", "5 kg")[0] is Status.DIFFERENT
     assert status("5 apples", "5 oranges")[0] is Status.UNDECIDED

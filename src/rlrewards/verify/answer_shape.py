@@ -20,7 +20,19 @@ MAX_DEPTH: Final = 40
 
 
 class UnreadableError(Exception):
-    """The text is outside what can be read; the message says why."""
+    """The text is outside what can be read; the message says why.
+
+    Attributes:
+        side: "answer" or "reference", where it is known.
+    """
+
+    side: str | None = None
+
+    def of(self, side: str) -> UnreadableError:
+        """Return the same error about one side."""
+        error = UnreadableError(f"{side}: {self}")
+        error.side = side
+        return error
 
 
 Tokens: TypeAlias = tuple[str, ...]

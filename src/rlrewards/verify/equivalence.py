@@ -8,13 +8,13 @@ pass on. The reference decides how both sides are read.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from rlrewards.verify.normalize import normalize, tidy
 from rlrewards.verify.parse import Collection, Kind, Quantity, parse, split_top_level
+from rlrewards.verify.symbolic import Budget, symbolic
 from rlrewards.verify.text import compare_text, is_prose, number_named
 from rlrewards.verify.units import UNITS
 from rlrewards.verify.verdict import Status, Tier
@@ -38,18 +38,16 @@ class Terms:
     """How two answers are to be compared.
 
     Attributes:
-        deadline: When, on `time.monotonic`'s clock, the comparison has to be over.
+        budget: Time that is left for the symbolic tier.
         rel_tol: Relative tolerance for numbers; 0 compares them exactly.
         significant: Significant digits to which numbers must agree, None for all.
+        prompt: The question, where it is known.
     """
 
-    deadline: float
+    budget: Budget
     rel_tol: float = 0.0
     significant: int | None = None
-
-    def seconds_left(self) -> float:
-        """Return the seconds until the deadline, at least 0."""
-        return max(self.deadline - time.monotonic(), 0.0)
+    prompt: str | None = None
 
 
 def compare(answer: str, reference: str, terms: Terms) -> Decision:
@@ -344,10 +342,11 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 
 def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:
-    from rlrewards.verify.symbolic import symbolic  # processes and pipes, seldom needed
-
-    verdict = symbolic(answer, reference, budget_seconds=terms.seconds_left())
-    return Decision(verdict.status, Tier.SYMBOLIC, verdict.why)
+    verdict = symbolic(answer, reference, budget=terms.budget, prompt=terms.prompt)
+    status = verdict.status
+    if status is Status.NO_ANSWER and _read(reference) is None:
+        status = Status.UNDECIDED  # the notation may be a gap of ours
+    return Decision(status, Tier.SYMBOLIC, verdict.why)
 
 
 _RUNGS: tuple[Callable[[str, str, Terms], Decision | None], ...] = (

@@ -28,7 +28,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,10 +45,14 @@ _HANDOVERS: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What became of a call: a result, or why there is none. Exactly one of the two is set."""
+    """What became of a call: a result, or why there is none. Exactly one of the two is set.
+
+    `seconds` is the time from the hand-over to the reply: what a budget is charged.
+    """
 
     result: Mapping[str, Any] | None = None
     failure: str | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 class WorkerError(Exception):
@@ -167,6 +171,7 @@ class WorkerPool:
             self._discard(worker)  # it has another limit, or died while idle: take the next
 
     def _ask(self, worker: Worker, request: Mapping[str, Any], budget_seconds: float) -> Reply:
+        begun = time.monotonic()
         try:
             reply = worker.ask(request, budget_seconds)
         except HandoverError:
@@ -174,10 +179,11 @@ class WorkerPool:
             raise
         except WorkerError as failure:
             self._replace(worker)
-            return Reply(failure=str(failure))
+            return Reply(failure=str(failure), seconds=time.monotonic() - begun)
         except BaseException:
             self._replace(worker)  # interrupted between request and reply: no longer in step
             raise
+        seconds = time.monotonic() - begun
         if reply.get("retire"):
             self._replace(worker)
         else:
@@ -185,8 +191,8 @@ class WorkerPool:
                 self._busy.discard(worker)
                 self._idle.append(worker)
         if "failure" in reply:
-            return Reply(failure=str(reply["failure"]))
-        return Reply(result=reply)
+            return Reply(failure=str(reply["failure"]), seconds=seconds)
+        return Reply(result=reply, seconds=seconds)
 
     def _replace(self, worker: Worker) -> None:
         """Kill a worker and let the next one start meanwhile, without waiting for it."""

@@ -82,7 +82,7 @@ _SIZES = re.compile(
 )
 _NEGATIVE_SPACE = re.compile(r"\\!")
 _SPACES = re.compile(
-    r"\\[,;: >]|~|\\(?:q?quad|thinspace|enspace)(?![A-Za-z])|\\[hv]space\*?\{[^{}]*\}"
+    r"(?<!\\)\\[,;: >]|~|\\(?:q?quad|thinspace|enspace)(?![A-Za-z])|\\[hv]space\*?\{[^{}]*\}"
 )
 _FRACTIONS = re.compile(r"\\[dtc]frac(?![A-Za-z])")
 _NAMES = (

@@ -8,6 +8,7 @@ text of a model can take its time or its memory.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Final, Literal
 
 from rlrewards.verify import isolate
@@ -17,22 +18,32 @@ MAX_CHARACTERS: Final = 2_000
 """Longer texts are not sent: no reference in use is longer, and reading time grows with length."""
 
 
+@dataclass(slots=True)
+class Budget:
+    """Seconds that the symbolic tier may still take for one verdict."""
+
+    seconds_left: float
+
+
 def symbolic(
     answer: str,
     reference: str,
     *,
-    budget_seconds: float,
+    budget: Budget,
     prompt: str | None = None,
     form: Literal["numeral", "any"] = "numeral",
     log_base: Literal["10", "e"] = "10",
 ) -> Verdict:
     r"""Compare two bare answers symbolically: EQUAL, DIFFERENT, or UNDECIDED with the reason.
 
+    NO_ANSWER says that the reference can be read and the answer cannot.
+
     Args:
         answer: The candidate.
         reference: The gold answer; it decides what kind of thing is compared.
-        budget_seconds: Time for the comparison itself. The first call also waits about a second
-            for a worker to start. Nothing is compared when it is not positive.
+        budget: Time for the comparison itself; what it takes is charged to it. The first call also
+            waits about a second for a worker to start, which is not. Nothing is compared once
+            nothing is left.
         prompt: What was asked. An assignment that stands in it is no answer.
         form: "numeral" (the default, so that the question is not its own answer): a reference that
             is a number takes one numeral, fraction, root, power or factorial, and no sum or
@@ -46,7 +57,7 @@ def symbolic(
     for name, text in (("answer", answer), ("reference", reference)):
         if len(text) > MAX_CHARACTERS:
             return verdict(Status.UNDECIDED, f"{name} is longer than {MAX_CHARACTERS} characters")
-    if not budget_seconds > 0:
+    if not budget.seconds_left > 0:
         return verdict(Status.UNDECIDED, "no time was left")
     reply = isolate.call(
         {
@@ -56,8 +67,9 @@ def symbolic(
             "log_base": log_base,
             "given": prompt is not None and _stands_in(answer, prompt),
         },
-        budget_seconds=budget_seconds,
+        budget_seconds=budget.seconds_left,
     )
+    budget.seconds_left -= reply.seconds
     if reply.result is None:
         return verdict(Status.UNDECIDED, reply.failure or "no result")
     return verdict(Status(reply.result["status"]), str(reply.result["why"]))

@@ -59,18 +59,24 @@ def compare(
     log_base: str = "10",
     given: bool = False,
 ) -> dict[str, Any]:
-    """Return {"status": "EQUAL" | "DIFFERENT" | "UNDECIDED", "why": reason}."""
-    sides: list[Shape] = []
-    for name, text in (("reference", reference), ("answer", answer)):
-        try:
-            sides.append(shape(text))
-        except UnreadableError as error:
-            return {"status": "UNDECIDED", "why": f"{name}: {error}"}
+    """Return {"status": …, "why": reason}: a `Status`, NO_ANSWER for what only the answer hides.
+
+    NO_ANSWER says that the reference can be read and the answer cannot.
+    """
     try:
-        outcome = compare_shapes(sides[0], sides[1], Terms(form, log_base, given))
+        gold, ours = _shape("reference", reference), _shape("answer", answer)
+        outcome = compare_shapes(gold, ours, Terms(form, log_base, given))
     except UnreadableError as error:
-        outcome = undecided(str(error))
+        status = Status.NO_ANSWER if error.side == "answer" else Status.UNDECIDED
+        return {"status": status.value, "why": str(error)}
     return {"status": outcome.status.value, "why": outcome.why}
+
+
+def _shape(side: str, text: str) -> Shape:
+    try:
+        return shape(text)
+    except UnreadableError as error:
+        raise error.of(side) from error
 
 
 def compare_shapes(gold: Shape, ours: Shape, terms: Terms) -> Outcome:
@@ -159,7 +165,7 @@ def _read(side: str, formula: Formula, log_base: str = "10") -> Any:
     try:
         return _with_i(expression(formula.tokens, log_base=log_base))
     except UnreadableError as error:
-        raise UnreadableError(f"{side}: {error}") from error
+        raise error.of(side) from error
 
 
 def _with_i(value: Any) -> Any:

@@ -7,7 +7,6 @@ threads, processes and event loops. The functions of the same names use one with
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from rlrewards.verify.equivalence import Terms, compare
 from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.parse import Quantity, parse
+from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
 
 Reference: TypeAlias = str | Sequence[str] | None
@@ -212,7 +212,8 @@ class Verifier:
         if options is not None:
             status, why = _chosen(answer, gold, options, self.fuzzy)
             return Verdict(status, Tier.CHOICE, why, answer, reference)
-        terms = Terms(time.monotonic() + self.budget_seconds, self.rel_tol, self.significant)
+        budget = Budget(self.budget_seconds)
+        terms = Terms(budget, self.rel_tol, self.significant, prompt)
         decision = compare(answer, gold, terms)
         if decision.status is Status.EQUAL and prompt and _echoes(answer, gold, prompt):
             return Verdict(Status.DIFFERENT, decision.tier, "echo", answer, reference)
