@@ -41,14 +41,10 @@ HIDDEN, LAYERS = 96, 2
 
 
 def make_stack() -> rr.Stack:
-    """Return the reward: right answers above all, then the form, then brevity and variety.
-
-    An answer should be one number here, so one that cannot be read, such as "8 2", is wrong.
-    Without an opinion on it GRPO would leave it out, which to the model is better than wrong.
-    """
+    """Return the reward: right answers above all, then the form, then brevity and variety."""
     return rr.Stack(
         {
-            "accuracy": (1.0, rr.Accuracy(undecided=0.0)),
+            "accuracy": (1.0, rr.Accuracy()),
             "format": (0.2, rr.ThinkAnswerFormat()),
             "cosine_length": (
                 0.2,
@@ -62,8 +58,7 @@ def make_stack() -> rr.Stack:
             ),
             "repetition": (0.1, rr.RepetitionPenalty()),
             "soft_overlong": (0.2, rr.SoftOverlong(max_length=MAX_LENGTH, buffer=8)),
-        },
-        missing="zero",
+        }
     )
 
 

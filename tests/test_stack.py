@@ -53,6 +53,16 @@ async def slow_length(sample):
     return float(len(sample.completion))
 
 
+@rr.each
+def decorated(sample):
+    return 1.0
+
+
+@rr.reward
+def decorated_batch(batch):
+    return [1.0] * len(batch)
+
+
 LENGTH, ONE, SILENT = rr.reward(length), rr.reward(one), rr.reward(silent)
 SOMETIMES = rr.reward(silent_on_the_first)
 
@@ -391,6 +401,11 @@ class TestFunctions:
             rr.reward("length")
         with pytest.raises(TypeError, match="function"):
             rr.each(3)
+
+    def test_decorated_functions_travel(self):
+        for reward in (decorated, decorated_batch):
+            assert pickle.loads(pickle.dumps(reward)) is reward
+            assert pickle.loads(pickle.dumps(0.5 * reward))(SAMPLES) == [0.5, 0.5, 0.5]
 
     def test_module_functions_travel_and_lambdas_say_why_not(self):
         assert pickle.loads(pickle.dumps(rr.each(is_long)))(SAMPLES) == [0.0, 1.0, 1.0]

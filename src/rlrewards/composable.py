@@ -7,8 +7,10 @@ Every reward of the library derives from `Composable`, which brings `*`, `+`, `-
 from __future__ import annotations
 
 import asyncio
+import importlib
 import inspect
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
@@ -158,9 +160,8 @@ class Function(Composable):
         """Whether the function is asynchronous."""
         return inspect.iscoroutinefunction(self.function)
 
-    def __getstate__(self) -> dict[str, Any]:
-        _require_importable(self.function)
-        return dict(self.__dict__)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reduced(self, self.function)
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,9 +200,8 @@ class Each(Composable):
         """Whether the function is asynchronous."""
         return inspect.iscoroutinefunction(self.score)
 
-    def __getstate__(self) -> dict[str, Any]:
-        _require_importable(self.score)
-        return dict(self.__dict__)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reduced(self, self.score)
 
 
 def reward(
@@ -255,13 +255,21 @@ def each(
     return Each(score, name, bounds)
 
 
-def _require_importable(function: Any) -> None:
-    qualified = getattr(function, "__qualname__", "")
-    if "<" in qualified:  # <lambda>, <locals>
+def _reduced(reward: Function | Each, function: Any) -> tuple[Any, ...]:
+    """Return what pickle needs: a decorated function goes by its name, which means the reward."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    if "<" in name:  # <lambda>, <locals>
         raise pickle.PicklingError(
-            f"{qualified} cannot travel to another process; define it with `def` at the top level "
+            f"{name} cannot travel to another process; define it with `def` at the top level "
             "of a module"
         )
+    if getattr(sys.modules.get(module), name, None) is reward:
+        return _named, (module, name)
+    return type(reward), tuple(getattr(reward, item.name) for item in fields(reward))
+
+
+def _named(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def as_reward(value: object) -> Reward:

@@ -447,3 +447,21 @@ def test_module_uses_no_signals_and_no_multiprocessing():
         assert "import signal" not in source
         assert "import multiprocessing" not in source
         assert "pickle.load" not in source
+
+
+@needs_proc
+def test_a_large_caller_does_not_make_its_workers_seem_large():
+    code = textwrap.dedent(
+        """
+        ballast = bytearray(b"x") * (400 * 2**20)
+        from rlrewards.verify.isolate import WorkerPool
+        with WorkerPool(size=1) as pool:
+            pids = []
+            for _ in range(3):
+                assert pool.call({"answer": "x+x", "reference": "2x"}, budget_seconds=10).result
+                pids += pool.worker_pids()
+            print(len(set(pids)))
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "1"

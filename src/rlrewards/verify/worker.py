@@ -10,6 +10,7 @@ a limit on processor time, raised for each request, ends it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -126,6 +127,15 @@ def _limit_processor_time(budget_seconds: float) -> None:
 
 
 def _peak_memory_bytes() -> int:
+    """Return the largest resident memory of this process so far.
+
+    Linux counts `ru_maxrss` on from the process that was forked, so a worker of a trainer would
+    seem as large as the trainer.
+    """
+    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/status") as status:
+        for line in status:
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     if resource is None:
         return 0
     peak = int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
