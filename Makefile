@@ -7,7 +7,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 DEV    := $(VENV)/.dev-installed
 DOCS   := $(VENV)/.docs-installed
-PYTEST := $(BIN)/python -m pytest
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
