@@ -46,7 +46,11 @@ class TestStatus:
         assert rr.verify("5", ["4", "5"]).status is Status.EQUAL
         assert rr.verify("6", ["4", "5"]).status is Status.DIFFERENT
         assert rr.verify("dog", ["5", "cat"]).status is Status.UNDECIDED
-        assert rr.verify("5", ["", "5"]).reference == ["", "5"]
+
+    def test_a_remembered_verdict_shows_the_reference_that_was_given(self):
+        assert rr.verify("5", "5").reference == "5"
+        assert rr.verify("5", ["", "5"]).reference == ("", "5")
+        assert rr.verify("5", ("5",)).reference == ("5",)
 
     def test_a_verdict_is_true_when_equal(self):
         assert bool(rr.verify("5", "5")) is True

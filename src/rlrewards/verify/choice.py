@@ -50,8 +50,8 @@ def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Ch
     'B'
     >>> resolve("Maybe; the evidence is unknown.", options).letter
     'C'
-    >>> resolve("A or B", options)
-    Choice(letter=None, why='names A and B')
+    >>> resolve("A or B", options).why
+    'names A and B'
     """
     letters = {letter.upper(): letter for letter in options}
     if len(text) > MAX_LENGTH:

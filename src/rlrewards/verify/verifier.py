@@ -122,13 +122,15 @@ class Verifier:
             options: For a multiple-choice question, the text of each letter.
             prompt: The question; an answer that only repeats a formula of it is refused.
         """
+        if reference is not None and not isinstance(reference, str):
+            reference = tuple(reference)
         golds = _references(reference)
         if not golds:
             return Verdict(Status.NO_REFERENCE, None, "no reference", answer, reference)
         if answer is None or not answer.strip():
             return Verdict(Status.NO_ANSWER, None, "empty answer", None, reference)
         choices = self._options(options)
-        key = (answer, golds, tuple(choices.items()) if choices else None, prompt)
+        key = (answer, reference, tuple(choices.items()) if choices else None, prompt)
         return self._cache.get(
             key, lambda: self._verdict(answer, golds, choices, prompt, reference)
         )
