@@ -23,6 +23,9 @@ STACKS = [
     rr.Stack({"a": (rr.StepSchedule(values=(0.0, 1.0), boundaries=(5,)), rr.Accuracy())}),
     rr.TagCount(tags=("<a>", "</a>")).named("tags"),
     rr.SoftOverlong(max_length=100, buffer=20, length="words").named("overlong"),
+    0.5 * (rr.CosineSchedule(start=1.0, end=0.0, steps=10) * rr.Accuracy()),
+    0.5 * rr.Stack({"a": (rr.StepSchedule(values=[0, 1], boundaries=[5]), rr.Accuracy())}),
+    rr.Stack({"outer": rr.Stack({"inner": rr.Accuracy().when(rr.ThinkFormat() + rr.TagCount())})}),
     rr.Stack({}),
 ]
 
@@ -66,6 +69,36 @@ def test_only_what_differs_from_the_defaults_is_written():
         ("rewards = 3", "must be a table"),
         ("[rewards]\na = 3", r"\[rewards.a\] must be a table"),
         ("not toml", "not valid TOML"),
+        ('[rewards.a]\ntype = "Accuracy"\nwieght = 1', "'wieght'; did you mean 'weight'"),
+        ('[rewards.a]\ntype = "LinearSchedule"', "unknown reward 'LinearSchedule'"),
+        ('[rewards.a]\ntype = "Verifier"', "unknown reward 'Verifier'"),
+        (
+            '[rewards.a]\ntype = "Accuracy"\nweight = {type = "Accuracy"}',
+            "unknown schedule 'Accuracy'",
+        ),
+        (
+            '[rewards.a]\ntype = "Accuracy"\nweight = {start = 1}',
+            r"\[rewards.a.weight\] has no type",
+        ),
+        (
+            '[rewards.a]\ntype = "Accuracy"\ncorrect = "x"',
+            "correct must be a finite number, got 'x'",
+        ),
+        ('[rewards.a]\ntype = "Accuracy"\nverifier = "none"', "verifier must have a method"),
+        (
+            '[rewards.a]\ntype = "Accuracy"\nverifier = {type = "ThinkFormat"}',
+            "verifier must have a method",
+        ),
+        ('[rewards.a]\ntype = "ChoiceAccuracy"\nletters = 3', "letters must be a str, got 3"),
+        (
+            '[rewards.a]\ntype = "Accuracy"\nverifier = {lenient = "no"}',
+            "lenient must be True or False",
+        ),
+        (
+            '[rewards.a]\ntype = "Stack"\n[rewards.a.rewards.b]\ntype = "X"',
+            r"\[rewards.a.rewards.b\]: unknown",
+        ),
+        ('[rewards.a]\ntype = "Accuracy"\nwhen = 3', r"\[rewards.a.when\] must be a table"),
         (
             '[rewards.a]\ntype = "SoftOverlong"\nmax_length = 10\nbuffer = 20',
             r"\[rewards.a\]: .*buffer.*20",
@@ -84,6 +117,12 @@ def test_a_mistake_is_named(text, message, tmp_path):
     path.write_text(text)
     with pytest.raises(ValueError, match="bad.toml: "):
         rr.Stack.from_toml(path)
+
+
+def test_a_byte_order_mark_does_not_matter(tmp_path):
+    path = tmp_path / "stack.toml"
+    path.write_text(STACKS[0].to_toml(), encoding="utf-8-sig")
+    assert rr.Stack.from_toml(path) == STACKS[0]
 
 
 def test_a_binary_file_is_no_stack(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import math
 import pickle
@@ -150,6 +151,15 @@ class TestConstruction:
         with pytest.raises(ValueError, match="abstain, renormalize, zero"):
             rr.Stack({"a": ONE}, missing="ignore")
 
+    @pytest.mark.parametrize("name", ["total", "verdict_status", "a.b"])
+    def test_names_that_mean_something_in_records_are_refused(self, name):
+        with pytest.raises(ValueError, match=f"cannot be named '{name}'"):
+            rr.Stack({name: ONE})
+
+    def test_a_class_is_not_its_instance(self):
+        with pytest.raises(TypeError, match=r"write ThinkFormat\(\)"):
+            rr.Accuracy() + rr.ThinkFormat
+
     def test_an_empty_stack_scores_zero(self):
         assert rr.Stack({})(SAMPLES) == [0.0, 0.0, 0.0]
 
@@ -279,6 +289,22 @@ class TestGates:
         assert scores.verdicts[0].status is rr.Status.EQUAL
         assert scores.verdicts[1] is None
 
+    def test_the_gate_is_asked_once_for_scores_and_streams(self):
+        calls = []
+
+        def gate(batch):
+            calls.append(len(batch))
+            return [1.0] * len(batch)
+
+        dense = rr.DenseRepetition(n=2).when(gate)
+        rr.Stack({"a": dense}).score([rr.Sample("", token_ids=(1, 2, 1, 2))])
+        assert calls == [1]
+
+    def test_a_gated_stack_of_one_part_keeps_its_name(self):
+        assert ONE.named("first").when(ONE).name == "first"
+        assert (0.5 * ONE).when(ONE).name == "one"
+        assert (ONE + LENGTH).when(ONE).name == "stack"
+
 
 class TestSchedules:
     def test_step_drives_the_weight(self):
@@ -312,8 +338,14 @@ class TestSchedules:
     @pytest.mark.parametrize(
         ("make", "message"),
         [
-            (lambda: rr.LinearSchedule(start=0.0, end=1.0, steps=0), "steps >= 1"),
-            (lambda: rr.CosineSchedule(start=math.nan, end=1.0, steps=1), "start must be finite"),
+            (
+                lambda: rr.LinearSchedule(start=0.0, end=1.0, steps=0),
+                "steps must be a whole number >= 1, got 0",
+            ),
+            (
+                lambda: rr.CosineSchedule(start=math.nan, end=1.0, steps=1),
+                "start must be a finite number, got nan",
+            ),
             (lambda: rr.StepSchedule(values=(1.0,), boundaries=(1,)), "one value more"),
             (lambda: rr.StepSchedule(values=(1.0, 2.0, 3.0), boundaries=(2, 1)), "increase"),
             (lambda: rr.StepSchedule(values=(1.0, math.inf), boundaries=(2,)), "finite"),
@@ -330,6 +362,14 @@ class TestNesting:
         outer = rr.Stack({"inner": (2.0, inner), "one": ONE})
         assert outer(SAMPLES) == [4.0, 5.0, 6.0]
         assert outer.score(SAMPLES).nested["inner"].columns["length"].tolist() == [1.0, 2.0, 3.0]
+
+    def test_the_inner_scores_know_the_step_and_their_own_configuration(self):
+        inner = rr.LinearSchedule(start=0.0, end=1.0, steps=10) * ONE
+        for step in (0, 5):
+            scores = rr.Stack({"inner": inner}).score(SAMPLES, step=step).nested["inner"]
+            assert scores.step == step
+            assert scores.weights == {"one": step / 10}
+            assert scores.fingerprint == inner.fingerprint()
 
     def test_none_of_an_inner_stack_is_none_outside(self):
         inner = ONE + SOMETIMES
@@ -401,6 +441,27 @@ class TestFunctions:
             rr.reward("length")
         with pytest.raises(TypeError, match="function"):
             rr.each(3)
+
+    def test_decorators_take_arguments(self):
+        @rr.each(name="size", bounds=(0.0, 9.0))
+        def counted(sample):
+            return len(sample.completion)
+
+        @rr.reward(grouped=True)
+        def flat(batch):
+            return [0.0] * len(batch)
+
+        assert (counted.name, counted.bounds) == ("size", (0.0, 9.0))
+        assert flat.grouped
+        with pytest.raises(TypeError, match="a reward already"):
+            rr.reward(rr.Accuracy(), name="x")
+
+    def test_asynchronous_objects_are_awaited(self):
+        class Judge:
+            async def __call__(self, sample):
+                return 1.0
+
+        assert rr.each(Judge(), name="judge")(SAMPLES) == [1.0] * 3
 
     def test_decorated_functions_travel(self):
         for reward in (decorated, decorated_batch):
@@ -512,6 +573,11 @@ class TestLaws:
         assert len(set(prints)) == len(prints)
         assert prints == [pickle.loads(pickle.dumps(stack)).fingerprint() for stack in stacks]
         assert stacks[0].score(SAMPLES).fingerprint == prints[0]
+
+    def test_equal_stacks_have_equal_fingerprints(self):
+        assert rr.Stack({"a": (1, ONE)}).fingerprint() == rr.Stack({"a": (1.0, ONE)}).fingerprint()
+        partials = [rr.reward(functools.partial(one), name="p").named("p") for _ in range(2)]
+        assert partials[0].fingerprint() == partials[1].fingerprint()
 
     def test_no_fingerprint_depends_on_an_address(self):
         assert (

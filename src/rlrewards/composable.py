@@ -12,9 +12,10 @@ import inspect
 import pickle
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, cast, overload
 
+from rlrewards.config import default_of
 from rlrewards.core import UNBOUNDED, Reward, Sample, checked_scores, name_of, snake_case
 from rlrewards.schedules import Weight
 from rlrewards.scoring import is_awaitable, run_to_end
@@ -103,13 +104,9 @@ class Composable:
         changed = (
             f"{item.name}={getattr(self, item.name)!r}"
             for item in fields(cast(Any, self))
-            if item.init and getattr(self, item.name) != _default_of(item)
+            if item.init and getattr(self, item.name) != default_of(item)
         )
         return f"{type(self).__name__}({', '.join(changed)})"
-
-
-def _default_of(item: Any) -> Any:
-    return item.default_factory() if item.default_factory is not MISSING else item.default
 
 
 def is_weight(value: object) -> bool:
@@ -158,7 +155,7 @@ class Function(Composable):
     @property
     def waits(self) -> bool:
         """Whether the function is asynchronous."""
-        return inspect.iscoroutinefunction(self.function)
+        return _is_asynchronous(self.function)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reduced(self, self.function)
@@ -198,51 +195,80 @@ class Each(Composable):
     @property
     def waits(self) -> bool:
         """Whether the function is asynchronous."""
-        return inspect.iscoroutinefunction(self.score)
+        return _is_asynchronous(self.score)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reduced(self, self.score)
 
 
+@overload
 def reward(
-    function: RewardLike,
+    function: RewardLike, *, name: str = ..., bounds: tuple[float, float] = ..., grouped: bool = ...
+) -> Reward: ...
+@overload
+def reward(
+    *, name: str = ..., bounds: tuple[float, float] = ..., grouped: bool = ...
+) -> Callable[[RewardLike], Reward]: ...
+def reward(
+    function: RewardLike | None = None,
     *,
     name: str = "",
     bounds: tuple[float, float] = UNBOUNDED,
     grouped: bool = False,
-) -> Reward:
+) -> Reward | Callable[[RewardLike], Reward]:
     """Give a function of the batch the operators of a reward; usable as a decorator.
 
     Args:
-        function: Maps a sequence of B samples to B floats or Nones; may be `async`.
+        function: Maps a sequence of B samples to B floats or Nones; may be `async`. Without it a
+            decorator is returned.
         name: Name of its column; the function's own by default.
         bounds: Lowest and highest score that it can give.
         grouped: Whether a score depends on the other completions of the same prompt.
 
-    >>> def brevity(batch):
+    Raises:
+        TypeError: it is not a function, or is a reward already and is given a name or bounds.
+
+    >>> @reward(bounds=(0.0, 1.0))
+    ... def brevity(batch):
     ...     return [1.0 if len(sample.completion) < 10 else 0.0 for sample in batch]
-    >>> (0.5 * reward(brevity))([Sample("short")])
+    >>> (0.5 * brevity)([Sample("short")])
     [0.5]
     """
+    if function is None:
+        return lambda decorated: reward(decorated, name=name, bounds=bounds, grouped=grouped)
     if isinstance(function, Composable):
+        if name or bounds != UNBOUNDED or grouped:
+            raise TypeError(f"{function!r} is a reward already; rename it with .named({name!r})")
         return function
     if not callable(function):
         raise TypeError(f"expected a function of a batch of samples, got {function!r}")
     return Function(function, name, bounds, grouped)
 
 
+@overload
 def each(
-    score: Callable[[Sample], Any],
+    score: Callable[[Sample], Any], *, name: str = ..., bounds: tuple[float, float] = ...
+) -> Each: ...
+@overload
+def each(
+    *, name: str = ..., bounds: tuple[float, float] = ...
+) -> Callable[[Callable[[Sample], Any]], Each]: ...
+def each(
+    score: Callable[[Sample], Any] | None = None,
     *,
     name: str = "",
     bounds: tuple[float, float] = UNBOUNDED,
-) -> Each:
+) -> Each | Callable[[Callable[[Sample], Any]], Each]:
     """Lift a function of one sample to a reward; usable as a decorator.
 
     Args:
-        score: Maps a sample to a float, or None for "no opinion"; may be `async`.
+        score: Maps a sample to a float, or None for "no opinion"; may be `async`. Without it a
+            decorator is returned.
         name: Name of its column; the function's own by default.
         bounds: Lowest and highest score that it can give.
+
+    Raises:
+        TypeError: it is not a function.
 
     >>> @each
     ... def polite(sample):
@@ -250,9 +276,16 @@ def each(
     >>> (2 * polite)([Sample("please wait")])
     [2.0]
     """
+    if score is None:
+        return lambda decorated: each(decorated, name=name, bounds=bounds)
     if not callable(score):
         raise TypeError(f"expected a function of one sample, got {score!r}")
     return Each(score, name, bounds)
+
+
+def _is_asynchronous(function: Any) -> bool:
+    call = getattr(type(function), "__call__", None)  # noqa: B004  (the method itself is wanted)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
 def _reduced(reward: Function | Each, function: Any) -> tuple[Any, ...]:
@@ -280,6 +313,9 @@ def as_reward(value: object) -> Reward:
     """
     if isinstance(value, Composable):
         return value
+    if isinstance(value, type):
+        name = value.__name__
+        raise TypeError(f"expected a reward, got the class {name}: write {name}()")
     if callable(value):
         return reward(value)
     raise TypeError(f"expected a reward (a callable of a batch), got {value!r}")

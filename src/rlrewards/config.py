@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import importlib
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+import typing
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,7 +29,7 @@ RULES_VERSION = 1
 S = TypeVar("S")
 
 
-def parse_stack(text: str, stack_type: type[S], where: str = "") -> S:
+def parse_stack(text: str, stack_type: type[S]) -> S:
     """Build a stack from TOML text.
 
     Raises:
@@ -36,9 +38,9 @@ def parse_stack(text: str, stack_type: type[S], where: str = "") -> S:
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{where}not valid TOML: {error}") from None
+        raise ValueError(f"not valid TOML: {error}") from None
     try:
-        stack: S = stack_type.from_table(table, where)  # type: ignore[attr-defined]
+        stack: S = stack_type.from_table(table)  # type: ignore[attr-defined]
     except TypeError as error:
         raise ValueError(str(error)) from None
     return stack
@@ -47,7 +49,7 @@ def parse_stack(text: str, stack_type: type[S], where: str = "") -> S:
 def read_stack(path: str | os.PathLike[str], stack_type: type[S]) -> S:
     """Build a stack from a TOML file; raises as `parse_stack` does, with the file's name."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        text = Path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{path}: not a text file") from None
     try:
@@ -67,29 +69,38 @@ def write_stack(stack: Any, path: str | os.PathLike[str] | None = None) -> str:
 
 
 def fingerprint(reward: Any) -> str:
-    """Return 16 hex digits that change when the configuration or the rules do."""
-    content = json.dumps([RULES_VERSION, _canonical(reward)], sort_keys=True, default=repr)
+    """Return 16 hex digits that change when the configuration or the rules do.
+
+    A function is known by its name alone: what it computes may change unseen.
+    """
+    content = json.dumps([RULES_VERSION, _canonical(reward)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 
 def _canonical(value: Any) -> Any:
     """Return all fields of a configuration as plain data, functions by their qualified names."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int | float):
+        return float(value)  # 1 and 1.0 configure the same
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        items = {
-            f.name: _canonical(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-            if f.compare
-        }
-        return {"type": f"{type(value).__module__}.{type(value).__qualname__}"} | items
+        kept = (item.name for item in dataclasses.fields(value) if item.compare)
+        return _tagged(type(value), {name: _canonical(getattr(value, name)) for name in kept})
     if isinstance(value, Mapping):
         return {str(key): _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
     if isinstance(value, set | frozenset):
         return sorted(map(str, value))
-    if callable(value) and hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    return value
+    if isinstance(value, functools.partial):
+        parts = [value.func, value.args, value.keywords]
+        return _tagged(functools.partial, {"parts": _canonical(parts)})
+    named = value if hasattr(value, "__qualname__") else type(value)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _tagged(kind: type, content: dict[str, Any]) -> dict[str, Any]:
+    return {"type": f"{kind.__module__}.{kind.__qualname__}"} | content
 
 
 # ---------------------------------------------------------------------------------------------
@@ -102,14 +113,13 @@ def to_table(reward: Any, where: str) -> dict[str, Any]:
     Raises:
         ValueError: it is, or holds, a function, which TOML cannot hold.
     """
-    gate = getattr(reward, "gate", None)
-    if gate is not None:
-        return to_table(reward.reward, where) | {"when": to_table(gate, f"{where}.when")}
     name = _public_name(type(reward))
+    if name is None and hasattr(reward, "to_table"):  # a gate stands inside its reward's table
+        return dict(reward.to_table())
     if name is None:
         raise ValueError(
-            f"{where!r} is {reward!r}, which TOML cannot hold; make it a frozen dataclass and "
-            f"register that under the entry-point group {ENTRY_POINT_GROUP!r}"
+            f"{where!r} is {reward!r}, which TOML cannot hold; register a frozen dataclass under "
+            f"the entry-point group {ENTRY_POINT_GROUP!r}"
         )
     if hasattr(reward, "to_table"):
         return {"type": name, **reward.to_table()}
@@ -126,6 +136,8 @@ def to_value(value: Any, where: str) -> Any:
         return [to_value(item, where) for item in value]
     if isinstance(value, Mapping):
         return {str(key): to_value(item, where) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and _role(type(value)) == "other":
+        return _changed_fields(value, where)  # its place tells its type
     if dataclasses.is_dataclass(value):
         return to_table(value, where)
     raise ValueError(f"{where!r} holds {value!r}, which TOML cannot")
@@ -150,56 +162,82 @@ def default_of(item: dataclasses.Field[Any]) -> Any:
 # TOML to Python
 
 
-def from_table(table: Mapping[str, Any], where: str) -> Any:
-    """Build what a table with a `type` describes.
+def place(path: str) -> str:
+    """Return how messages name a table: `[rewards.a]`, or the whole file."""
+    return f"[{path}]" if path else "the stack"
+
+
+def reward_from(table: Mapping[str, Any], path: str) -> Any:
+    """Build the reward that a table with a `type` describes, behind its gate if it has `when`.
 
     Raises:
         ValueError: the type, or a key, is not known, or a value is not allowed.
     """
-    entries = dict(table)
-    if "when" in entries:
-        gate = from_table(
-            require_table(entries.pop("when"), f"when in {where}"), f"when in {where}"
-        )
-        gated = from_table(entries, where)
-        if not hasattr(gated, "when"):
-            raise ValueError(f"{where}: a plain function takes no gate; make it a reward")
-        return gated.when(gate)
+    entries, where = dict(table), place(path)
+    gate = entries.pop("when", None)
     if "type" not in entries:
         raise ValueError(f'{where} has no type; write type = "Accuracy", say')
-    kind = named_type(entries.pop("type"), where)
+    kind = _named("reward", entries.pop("type"), where)
     if hasattr(kind, "from_table"):
-        return kind.from_table(entries, f"{where} ")
-    if not dataclasses.is_dataclass(kind):  # a plain function of another package
-        require_keys(entries, set(), where)
-        return kind
-    return _built(kind, entries, where)
+        reward = kind.from_table(entries, path)
+    elif dataclasses.is_dataclass(kind):
+        reward = _built(kind, entries, path, beside={"type", "weight", "when"})
+    else:  # a plain function of another package
+        require_keys(entries, set(), where, beside={"type", "weight", "when"})
+        reward = kind
+    if gate is None:
+        return reward
+    if not hasattr(reward, "when"):
+        raise ValueError(f"{where}: a plain function takes no gate; make it a reward")
+    gate_path = f"{path}.when"
+    return reward.when(reward_from(require_table(gate, place(gate_path)), gate_path))
 
 
-def from_value(value: Any, where: str, default: Any = None) -> Any:
-    """Turn one TOML value into a parameter; a table without a type takes that of the default."""
+def weight_from(value: Any, path: str) -> Any:
+    """Turn a number, or a table with a `type`, into a weight."""
+    if not isinstance(value, Mapping):
+        return value
+    entries, path = dict(value), f"{path}.weight"
+    if "type" not in entries:
+        raise ValueError(f'{place(path)} has no type; write type = "LinearSchedule", say')
+    kind = _named("schedule", entries.pop("type"), place(path))
+    return _built(kind, entries, path, beside={"type"})
+
+
+def _value_from(value: Any, path: str, default: Any) -> Any:
+    """Turn one TOML value into a parameter; a table takes the type of the default."""
     if isinstance(value, list):
-        return tuple(from_value(item, where) for item in value)
-    if isinstance(value, Mapping) and "type" in value:
-        return from_table(value, where)
-    if isinstance(value, Mapping) and dataclasses.is_dataclass(default):
-        return _built(type(default), value, where)
-    return value
+        return tuple(_value_from(item, path, None) for item in value)
+    if not isinstance(value, Mapping):
+        return value
+    if "type" in value:
+        return reward_from(value, path)
+    return _built(type(default), value, path) if dataclasses.is_dataclass(default) else value
 
 
-def _built(kind: Any, entries: Mapping[str, Any], where: str) -> Any:
+def _built(kind: Any, entries: Mapping[str, Any], path: str, beside: Iterable[str] = ()) -> Any:
     known = {item.name: item for item in dataclasses.fields(kind) if item.init}
-    require_keys(entries, set(known), where)
-    values = {}
+    require_keys(entries, set(known), place(path), beside=beside)
+    values: dict[str, Any] = {}
     for key, value in entries.items():
-        item = known[key]
-        optional = "None" in str(item.type)
-        none = value == NONE and optional
-        values[key] = None if none else from_value(value, f"{key} in {where}", default_of(item))
+        default = default_of(known[key])
+        if value == NONE and _takes_none(kind, known[key]):
+            values[key] = None
+        else:
+            values[key] = _value_from(value, f"{path}.{key}", default)
     try:
         return kind(**values)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{where}: {error}") from None
+        raise ValueError(f"{place(path)}: {error}") from None
+
+
+def _takes_none(kind: Any, item: dataclasses.Field[Any]) -> bool:
+    """Whether a parameter may be None, by its annotation."""
+    try:
+        hint = typing.get_type_hints(kind)[item.name]
+    except (NameError, TypeError, KeyError):  # annotations that only type checkers can resolve
+        return "None" in str(item.type) or "Optional" in str(item.type)
+    return type(None) in typing.get_args(hint)
 
 
 def require_table(value: Any, where: str) -> Mapping[str, Any]:
@@ -209,12 +247,21 @@ def require_table(value: Any, where: str) -> Mapping[str, Any]:
     return value
 
 
-def require_keys(table: Mapping[str, Any], allowed: set[str], where: str) -> None:
-    """Raise a `ValueError` that names the first key that is not allowed."""
+def require_keys(
+    table: Mapping[str, Any],
+    allowed: set[str],
+    where: str,
+    *,
+    beside: Iterable[str] = (),
+) -> None:
+    """Raise a `ValueError` that names the first key that is not allowed.
+
+    `beside` are keys that were allowed and are already taken out; they are suggested too.
+    """
     for key in table:
         if key not in allowed:
             raise ValueError(
-                f"{where}: unknown key {key!r}{_suggestion(key, allowed)}".lstrip(": ")
+                f"{where}: unknown key {key!r}{_suggestion(key, allowed.union(beside))}"
             )
 
 
@@ -229,18 +276,18 @@ def _suggestion(word: str, known: set[str]) -> str:
 # Names
 
 
-def named_type(name: Any, where: str) -> Any:
-    """Return the reward type, schedule or function that goes by `name`."""
+def _named(role: str, name: Any, where: str) -> Any:
+    """Return the reward (a type, or a function of another package) or schedule named `name`."""
     if not isinstance(name, str):
         raise ValueError(f"{where}: type must be a string, got {name!r}")
-    types = _own_types()
+    types = {key: kind for key, kind in _own_types().items() if _role(kind) == role}
+    foreign = _entry_points() if role == "reward" else {}
     if name in types:
         return types[name]
-    foreign = _entry_points()
     if name in foreign:
         return foreign[name].load()
     known = set(types) | set(foreign)
-    raise ValueError(f"{where}: unknown reward {name!r}{_suggestion(name, known)}")
+    raise ValueError(f"{where}: unknown {role} {name!r}{_suggestion(name, known)}")
 
 
 def _public_name(kind: type) -> str | None:
@@ -249,17 +296,22 @@ def _public_name(kind: type) -> str | None:
     return next(names, None) or next(foreign, None)
 
 
+def _role(kind: type) -> str:
+    """Return what a type can stand for: rewards have gates, schedules can only be called."""
+    if hasattr(kind, "when"):
+        return "reward"
+    return "schedule" if any("__call__" in vars(base) for base in kind.__mro__[:-1]) else "other"
+
+
 @cache
 def _own_types() -> dict[str, Any]:
-    """Return the public dataclasses of the package that can be called, and Verifier."""
+    """Return the public dataclasses of the package, by name."""
     package = importlib.import_module("rlrewards")
     public = {name: getattr(package, name) for name in package.__all__}
     return {
         name: value
         for name, value in public.items()
-        if isinstance(value, type)
-        and dataclasses.is_dataclass(value)
-        and (any("__call__" in vars(base) for base in value.__mro__[:-1]) or name == "Verifier")
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
     }
 
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
     FloatArray: TypeAlias = NDArray[np.float64]
 
+# What a record of `Scores.to_records` holds beside the parts.
+VERDICT_FIELDS = ("status", "tier", "answer", "why")
+RECORD_COLUMNS = ("total", *(f"verdict_{field}" for field in VERDICT_FIELDS))
+
 UNBOUNDED: tuple[float, float] = (-math.inf, math.inf)
 
 
@@ -211,8 +215,8 @@ class Scores:
             dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
         ]
         for record, verdict in zip(records, self.verdicts, strict=True):
-            for key in ("status", "tier", "answer", "why"):
-                record[f"verdict_{key}"] = None if verdict is None else verdict.to_dict()[key]
+            plain = {} if verdict is None else verdict.to_dict()
+            record |= {f"verdict_{field}": plain.get(field) for field in VERDICT_FIELDS}
         return records
 
     def flat_columns(self) -> dict[str, FloatArray]:

@@ -138,9 +138,9 @@ def demystify_long_cot(
 
 
 def open_r1(*, verifier: Verifier | None = None) -> Stack:
-    """Return accuracy, strict format and tag count, a third of the weight each.
+    """Return accuracy, strict format and tag count, each with weight 1.
 
-    Source: the rewards of open-r1's demonstration configuration, whose weights are 1 each. Its
+    Source: the rewards of open-r1's demonstration configuration. Its
     format reward accepts junk after the answer; ours does not.
     """
     return Stack(

@@ -7,57 +7,63 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TypeAlias
+from typing import Self, TypeAlias
+
+from rlrewards.parameters import make_tuple, require_between, require_whole
 
 Schedule: TypeAlias = Callable[[int], float]
 Weight: TypeAlias = float | Schedule
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearSchedule:
+class _Ramp:
+    """A way from `start` to `end` over `steps` steps after `begin`, flat outside."""
+
+    start: float
+    end: float
+    steps: int
+    begin: int = 0
+
+    def __post_init__(self) -> None:
+        require_between(self, "start", -math.inf, math.inf)
+        require_between(self, "end", -math.inf, math.inf)
+        require_whole(self, "steps", 1)
+        require_whole(self, "begin", 0)
+
+    def __call__(self, step: int) -> float:
+        """Return the weight at `step`."""
+        done = min(max((step - self.begin) / self.steps, 0.0), 1.0)
+        return self.start + (self.end - self.start) * self._share(done)
+
+    def _share(self, done: float) -> float:
+        return done
+
+    def scaled(self, factor: float) -> Self:
+        """Return the same schedule with its weights multiplied."""
+        return replace(self, start=self.start * factor, end=self.end * factor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearSchedule(_Ramp):
     """A straight line from `start` to `end` over `steps` steps after `begin`, flat outside.
 
     >>> LinearSchedule(start=1.0, end=0.0, steps=10)(5)
     0.5
     """
 
-    start: float
-    end: float
-    steps: int
-    begin: int = 0
-
-    def __post_init__(self) -> None:
-        _require_finite(self, "start", "end")
-        _require_steps(self.steps)
-
-    def __call__(self, step: int) -> float:
-        """Return the weight at `step`."""
-        return self.start + (self.end - self.start) * _progress(step, self.begin, self.steps)
-
 
 @dataclass(frozen=True, kw_only=True)
-class CosineSchedule:
+class CosineSchedule(_Ramp):
     """Half a cosine from `start` to `end` over `steps` steps after `begin`, flat outside.
 
     >>> round(CosineSchedule(start=1.0, end=0.0, steps=10)(5), 6)
     0.5
     """
 
-    start: float
-    end: float
-    steps: int
-    begin: int = 0
-
-    def __post_init__(self) -> None:
-        _require_finite(self, "start", "end")
-        _require_steps(self.steps)
-
-    def __call__(self, step: int) -> float:
-        """Return the weight at `step`."""
-        done = 0.5 - 0.5 * math.cos(math.pi * _progress(step, self.begin, self.steps))
-        return self.start + (self.end - self.start) * done
+    def _share(self, done: float) -> float:
+        return 0.5 - 0.5 * math.cos(math.pi * done)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,11 @@ class StepSchedule:
     boundaries: tuple[int, ...]
 
     def __post_init__(self) -> None:
+        make_tuple(self, "values")
+        make_tuple(self, "boundaries")
+        numbers = (*self.values, *self.boundaries)
+        if any(isinstance(n, bool) or not isinstance(n, int | float) for n in numbers):
+            raise TypeError(f"StepSchedule takes numbers, got {self.values} and {self.boundaries}")
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 f"StepSchedule needs one value more than boundaries, got {len(self.values)} values "
@@ -86,10 +97,14 @@ class StepSchedule:
         """Return the weight at `step`."""
         return self.values[sum(step >= boundary for boundary in self.boundaries)]
 
+    def scaled(self, factor: float) -> Self:
+        """Return the same schedule with its weights multiplied."""
+        return replace(self, values=tuple(value * factor for value in self.values))
+
 
 @dataclass(frozen=True)
 class Scaled:
-    """A schedule times a constant: what `0.5 * stack` makes of a scheduled weight."""
+    """A function of the step times a constant: what `0.5 * stack` makes of such a weight."""
 
     schedule: Schedule
     factor: float
@@ -101,7 +116,11 @@ class Scaled:
 
 def scaled(weight: Weight, factor: float) -> Weight:
     """Return `factor · weight`, for a number or a schedule."""
-    return Scaled(weight, factor) if callable(weight) else weight * factor
+    if not callable(weight):
+        return weight * factor
+    own = getattr(weight, "scaled", None)
+    scaled_weight: Weight = Scaled(weight, factor) if own is None else own(factor)
+    return scaled_weight
 
 
 def weight_at(name: str, weight: Weight, step: int) -> float:
@@ -118,19 +137,3 @@ def weight_at(name: str, weight: Weight, step: int) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{where} is {value}, expected a finite number")
     return float(value)
-
-
-def _progress(step: int, begin: int, steps: int) -> float:
-    return min(max((step - begin) / steps, 0.0), 1.0)
-
-
-def _require_steps(steps: int) -> None:
-    if steps < 1:
-        raise ValueError(f"a schedule needs steps >= 1, got {steps}")
-
-
-def _require_finite(schedule: object, *names: str) -> None:
-    for name in names:
-        value = getattr(schedule, name)
-        if not math.isfinite(value):
-            raise ValueError(f"{type(schedule).__name__}: {name} must be finite, got {value}")

@@ -10,6 +10,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from rlrewards.core import Reward, Sample, Scores, checked_scores
@@ -45,8 +46,8 @@ def weighted(
     return {name: term * factor for name, term in terms.items()}
 
 
-def dense_streams(
-    rewards: Mapping[str, Reward], batch: list[Sample]
+def streams_by_name(
+    results: Mapping[str, Evaluated],
 ) -> tuple[dict[str, list[Any]], dict[str, float]]:
     """Return the per-token streams of the parts that have one, and their discounts.
 
@@ -54,11 +55,13 @@ def dense_streams(
     """
     dense: dict[str, list[Any]] = {}
     gammas: dict[str, float] = {}
-    for name, reward in rewards.items():
-        stream = getattr(reward, "dense", None)
-        if callable(stream):
-            dense[name] = stream(batch)
-            gammas[name] = float(getattr(reward, "gamma", 1.0))
+    for name, result in results.items():
+        if result.dense is not None:
+            dense[name], gammas[name] = result.dense, result.gamma
+        if result.nested is not None:
+            inner = result.nested
+            dense |= {f"{name}.{key}": stream for key, stream in inner.dense.items()}
+            gammas |= {f"{name}.{key}": gamma for key, gamma in inner.gammas.items()}
     return dense, gammas
 
 
@@ -80,16 +83,33 @@ def _verifiers(reward: Any) -> Iterator[Any]:
 
 
 # ---------------------------------------------------------------------------------------------
-# Calling rewards, at a step, awaited or not
+# Calling rewards, awaited or not
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluated:
+    """What one reward made of a batch of B samples.
+
+    Attributes:
+        scores: One float or None for each sample.
+        dense: Per-token stream of each sample, None where there is none; None without streams.
+        gamma: Discount γ of the streams.
+        nested: All the scores of a stack.
+    """
+
+    scores: list[float | None]
+    dense: list[Any] | None = None
+    gamma: float = 1.0
+    nested: Scores | None = None
 
 
 @runtime_checkable
-class _ScoresBatches(Protocol):
-    """A stack: a reward that gives more than a total."""
+class _Composite(Protocol):
+    """A reward made of others, which may have schedules inside and more to say than a score."""
 
-    def score(self, samples: Sequence[Sample]) -> Scores: ...
+    def evaluate(self, batch: list[Sample], step: int) -> Evaluated: ...
 
-    async def ascore(self, samples: Sequence[Sample]) -> Scores: ...
+    async def aevaluate(self, batch: list[Sample], step: int) -> Evaluated: ...
 
 
 class _Asynchronous(Protocol):
@@ -106,12 +126,6 @@ def is_awaitable(value: object) -> bool:
     return inspect.isawaitable(value)
 
 
-def resolved_at(reward: Reward, step: int) -> Reward:
-    """Return a reward with the schedules inside it resolved at a step."""
-    resolve = getattr(reward, "at", None)
-    return reward if resolve is None else cast(Reward, resolve(step))
-
-
 def checked_batch(samples: Sequence[Sample]) -> list[Sample]:
     """Return a batch as a list, or say which item is no sample."""
     batch = list(samples)
@@ -121,27 +135,28 @@ def checked_batch(samples: Sequence[Sample]) -> list[Sample]:
     return batch
 
 
-def evaluate(reward: Reward, batch: list[Sample]) -> Scores | list[float | None]:
-    """Return the checked scores of a batch, all of them where the reward is a stack."""
-    if isinstance(reward, _ScoresBatches):
-        return reward.score(batch)
-    return checked_scores(reward, reward(batch), len(batch))
+def evaluate(reward: Reward, batch: list[Sample], step: int = 0) -> Evaluated:
+    """Return what a reward makes of a batch, its scores checked."""
+    if isinstance(reward, _Composite):
+        return reward.evaluate(batch, step)
+    return _with_streams(reward, batch, reward(batch))
 
 
-async def aevaluate(reward: Reward, batch: list[Sample]) -> Scores | list[float | None]:
-    """Do the same, awaiting what waits."""
-    if isinstance(reward, _ScoresBatches):
-        return await reward.ascore(batch)
-    return await acall(reward, batch)
+async def aevaluate(reward: Reward, batch: list[Sample], step: int = 0) -> Evaluated:
+    """Do the same, awaiting what waits; a reward that does not wait runs in a thread."""
+    if not is_waiting(reward):
+        return await asyncio.to_thread(evaluate, reward, batch, step)
+    if isinstance(reward, _Composite):
+        return await reward.aevaluate(batch, step)
+    return _with_streams(reward, batch, await cast(_Asynchronous, reward).acall(batch))
 
 
-async def acall(reward: Reward, batch: Sequence[Sample]) -> list[float | None]:
-    """Return the checked scores of a batch, a reward that does not wait in a thread."""
-    if is_waiting(reward):
-        scores = await cast(_Asynchronous, reward).acall(batch)
-    else:
-        scores = await asyncio.to_thread(reward, batch)
-    return checked_scores(reward, scores, len(batch))
+def _with_streams(reward: Reward, batch: list[Sample], scores: Any) -> Evaluated:
+    checked = checked_scores(reward, scores, len(batch))
+    dense = getattr(reward, "dense", None)
+    if not callable(dense):
+        return Evaluated(checked)
+    return Evaluated(checked, dense(batch), float(getattr(reward, "gamma", 1.0)))
 
 
 def run_to_end(awaitable: Awaitable[T]) -> T:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast, get_args
 
@@ -27,26 +27,25 @@ from rlrewards.composable import (
     reward,
 )
 from rlrewards.core import (
+    RECORD_COLUMNS,
     UNBOUNDED,
     Reward,
     Sample,
     Scores,
     bounds_of,
-    checked_scores,
     is_grouped,
     name_of,
 )
 from rlrewards.schedules import Weight, scaled, weight_at
 from rlrewards.scoring import (
+    Evaluated,
     Missing,
-    acall,
     aevaluate,
     checked_batch,
-    dense_streams,
     evaluate,
     is_waiting,
-    resolved_at,
     run_to_end,
+    streams_by_name,
     verdicts_of,
     weighted,
 )
@@ -98,6 +97,11 @@ class Stack(Composable):
     parts: tuple[Part, ...]
     missing: Missing = "abstain"
 
+    @property
+    def name(self) -> str:
+        """Name of the only part, or `stack`."""
+        return self.parts[0].name if len(self.parts) == 1 else "stack"
+
     def __init__(
         self,
         parts: Mapping[str, tuple[Weight, RewardLike] | RewardLike],
@@ -122,6 +126,11 @@ class Stack(Composable):
             raise ValueError(f"missing={missing!r}; allowed: {', '.join(get_args(Missing))}")
         names = [part.name for part in parts]
         for name in names:
+            if "." in name or name in RECORD_COLUMNS:
+                raise ValueError(
+                    f"a part cannot be named {name!r}: the dot and "
+                    f"{', '.join(RECORD_COLUMNS)} have a meaning in records"
+                )
             if names.count(name) > 1:
                 raise ValueError(
                     f"two parts of the stack are named {name!r}; rename one: reward.named('other')"
@@ -158,14 +167,6 @@ class Stack(Composable):
         """Return the rewards of the stack, in order."""
         return tuple(part.reward for part in self.parts)
 
-    def at(self, step: int) -> Stack:
-        """Return the stack with every schedule, nested ones too, resolved at `step`."""
-        parts = tuple(
-            Part(part.name, weight_at(part.name, part.weight, step), resolved_at(part.reward, step))
-            for part in self.parts
-        )
-        return self._of(parts, self.missing)
-
     def __call__(self, batch: Sequence[Sample], /) -> list[float | None]:
         """Return the total of each sample, weights taken at step 0."""
         return self.score(batch).totals()
@@ -187,9 +188,8 @@ class Stack(Composable):
         if self.waits:
             return run_to_end(self.ascore(samples, step=step))
         batch = checked_batch(samples)
-        now = self.at(step)
-        results = {part.name: evaluate(part.reward, batch) for part in now.parts}
-        return now._assembled(batch, results, self.fingerprint(), step)
+        found = [evaluate(part.reward, batch, step) for part in self.parts]
+        return self._assembled(batch, found, step)
 
     async def ascore(self, samples: Sequence[Sample], *, step: int = 0) -> Scores:
         """Score a batch, the rewards that wait (judges) all at once.
@@ -197,25 +197,37 @@ class Stack(Composable):
         The others run in one worker thread meanwhile, so that the event loop stays free.
         """
         batch = checked_batch(samples)
-        now = self.at(step)
-        waiting = [part for part in now.parts if is_waiting(part.reward)]
-        others = [part for part in now.parts if not is_waiting(part.reward)]
+        waiting = [is_waiting(part.reward) for part in self.parts]
 
-        def rest() -> list[Scores | list[float | None]]:
-            return [evaluate(part.reward, batch) for part in others]
+        def rest() -> list[Evaluated]:
+            parts = zip(self.parts, waiting, strict=True)
+            return [evaluate(part.reward, batch, step) for part, waits in parts if not waits]
 
+        parts = zip(self.parts, waiting, strict=True)
         done, awaited = await asyncio.gather(
             asyncio.to_thread(rest),
-            asyncio.gather(*(aevaluate(part.reward, batch) for part in waiting)),
+            asyncio.gather(
+                *(aevaluate(part.reward, batch, step) for part, waits in parts if waits)
+            ),
         )
-        found = dict(zip([part.name for part in others + waiting], [*done, *awaited], strict=True))
-        results = {part.name: found[part.name] for part in now.parts}
-        return now._assembled(batch, results, self.fingerprint(), step)
+        found, late = iter(done), iter(awaited)
+        return self._assembled(batch, [next(late if w else found) for w in waiting], step)
+
+    def evaluate(self, batch: list[Sample], step: int) -> Evaluated:
+        """Return the totals as the scores of a part, with all else inside."""
+        scores = self.score(batch, step=step)
+        return Evaluated(scores.totals(), nested=scores)
+
+    async def aevaluate(self, batch: list[Sample], step: int) -> Evaluated:
+        """Do the same, awaiting what waits."""
+        scores = await self.ascore(batch, step=step)
+        return Evaluated(scores.totals(), nested=scores)
 
     def fingerprint(self) -> str:
         """Return a hash of the configuration and of the version of the rules.
 
-        Equal fingerprints mean equal rewards for equal samples.
+        Equal fingerprints mean equal rewards for equal samples, as long as the parts are rewards
+        and not plain functions, which are known by their names alone.
         """
         return config.fingerprint(self)
 
@@ -252,16 +264,17 @@ class Stack(Composable):
         return {"missing": self.missing, "rewards": rewards}
 
     @classmethod
-    def from_table(cls, table: Mapping[str, Any], where: str) -> Stack:
-        """Build a stack from the plain dict that its TOML holds."""
-        config.require_keys(table, {"missing", "rewards"}, where)
-        rewards = config.require_table(table.get("rewards", {}), f"{where}[rewards]")
+    def from_table(cls, table: Mapping[str, Any], path: str = "") -> Stack:
+        """Build a stack from the plain dict that its TOML holds; `path` leads to it."""
+        config.require_keys(table, {"missing", "rewards"}, config.place(path))
+        rewards_path = f"{path}.rewards" if path else "rewards"
+        rewards = config.require_table(table.get("rewards", {}), config.place(rewards_path))
         parts = {}
         for name, entry in rewards.items():
-            here = f"[rewards.{name}]"
-            entry = dict(config.require_table(entry, here))
-            weight = config.from_value(entry.pop("weight", 1.0), f"weight in {here}")
-            parts[name] = (weight, config.from_table(entry, here))
+            here = f"{rewards_path}.{name}"
+            entry = dict(config.require_table(entry, config.place(here)))
+            weight = config.weight_from(entry.pop("weight", 1.0), here)
+            parts[name] = (weight, config.reward_from(entry, here))
         return cls(parts, missing=table.get("missing", "abstain"))
 
     def __mul__(self, weight: Weight) -> Stack:
@@ -284,38 +297,26 @@ class Stack(Composable):
         tail = "" if self.missing == "abstain" else f", missing={self.missing!r}"
         return f"Stack({{{lines}}}{tail})"
 
-    def _assembled(
-        self,
-        batch: list[Sample],
-        results: Mapping[str, Scores | list[float | None]],
-        fingerprint: str,
-        step: int,
-    ) -> Scores:
+    def _assembled(self, batch: list[Sample], found: list[Evaluated], step: int) -> Scores:
         import numpy as np
 
-        nested = {name: result for name, result in results.items() if isinstance(result, Scores)}
+        by_name = {part.name: result for part, result in zip(self.parts, found, strict=True)}
         columns = {
-            name: result.total if isinstance(result, Scores) else np.array(result, dtype=np.float64)
-            for name, result in results.items()
+            name: np.array(result.scores, dtype=np.float64) for name, result in by_name.items()
         }
-        weights = {part.name: cast(float, part.weight) for part in self.parts}
-        rewards = {part.name: part.reward for part in self.parts}
+        weights = {part.name: weight_at(part.name, part.weight, step) for part in self.parts}
         contributions = weighted(columns, weights, self.missing, len(batch))
-        total = sum(contributions.values(), start=np.zeros(len(batch)))
-        dense, gammas = dense_streams(rewards, batch)
-        for name, inner in nested.items():
-            dense |= {f"{name}.{key}": stream for key, stream in inner.dense.items()}
-            gammas |= {f"{name}.{key}": gamma for key, gamma in inner.gammas.items()}
+        dense, gammas = streams_by_name(by_name)
         return Scores(
             columns=columns,
             weights=weights,
-            total=total,
+            total=sum(contributions.values(), start=np.zeros(len(batch))),
             contributions=contributions,
             verdicts=verdicts_of(self, batch),
             dense=dense,
             gammas=gammas,
-            nested=nested,
-            fingerprint=fingerprint,
+            nested={name: result.nested for name, result in by_name.items() if result.nested},
+            fingerprint=self.fingerprint(),
             step=step,
         )
 
@@ -403,40 +404,31 @@ class Gated(Composable):
         """Return the reward and its gate."""
         return self.reward, self.gate
 
-    def __getattr__(self, name: str) -> Any:
-        """Pass on the dense stream, and its discount, of a reward that has one."""
-        if name not in ("dense", "gamma"):
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        inner = getattr(self.reward, name)
-        return self._gated_streams(inner) if name == "dense" else inner
-
-    def _gated_streams(self, dense: Callable[[Sequence[Sample]], list[Any]]) -> Any:
-        def streams(batch: Sequence[Sample]) -> list[Any]:
-            """Return the stream where the gate is open, zeros where shut, None where it is None."""
-            gates = checked_scores(self.gate, self.gate(batch), len(batch))
-            return [
-                None if gate is None or row is None else row * (gate > 0)
-                for gate, row in zip(gates, dense(batch), strict=True)
-            ]
-
-        return streams
-
-    def at(self, step: int) -> Gated:
-        """Return the same with the schedules inside resolved at `step`."""
-        return replace(
-            self, reward=resolved_at(self.reward, step), gate=resolved_at(self.gate, step)
-        )
-
     def __call__(self, batch: Sequence[Sample], /) -> list[float | None]:
         """Return the reward where the gate is open, 0 where it is shut, None where it is None."""
-        gates = checked_scores(self.gate, self.gate(batch), len(batch))
-        inner = self._admitted(batch, gates)
-        return self._merged(gates, checked_scores(self.reward, self.reward(inner), len(inner)))
+        return self.evaluate(list(batch), 0).scores
 
     async def acall(self, batch: Sequence[Sample], /) -> list[float | None]:
         """Do the same, awaiting the parts that wait."""
-        gates = await acall(self.gate, batch)
-        return self._merged(gates, await acall(self.reward, self._admitted(batch, gates)))
+        return (await self.aevaluate(list(batch), 0)).scores
+
+    def evaluate(self, batch: list[Sample], step: int) -> Evaluated:
+        """Return scores and per-token streams, both shut by one call of the gate."""
+        gates = evaluate(self.gate, batch, step).scores
+        return self._merged(batch, gates, evaluate(self.reward, self._admitted(batch, gates), step))
+
+    async def aevaluate(self, batch: list[Sample], step: int) -> Evaluated:
+        """Do the same, awaiting the parts that wait."""
+        gates = (await aevaluate(self.gate, batch, step)).scores
+        inner = await aevaluate(self.reward, self._admitted(batch, gates), step)
+        return self._merged(batch, gates, inner)
+
+    def to_table(self) -> dict[str, Any]:
+        """Return the reward's table with the gate's behind `when`."""
+        return {
+            **config.to_table(self.reward, self.name),
+            "when": config.to_table(self.gate, f"{self.name}.when"),
+        }
 
     @property
     def waits(self) -> bool:
@@ -448,10 +440,24 @@ class Gated(Composable):
             return list(batch)
         return [sample for sample, gate in zip(batch, gates, strict=True) if gate and gate > 0]
 
-    def _merged(self, gates: list[float | None], scores: list[float | None]) -> list[float | None]:
-        whole = iter(scores)
-        merged: list[float | None] = []
-        for gate in gates:
-            score = next(whole) if is_grouped(self.reward) or (gate and gate > 0) else None
-            merged.append(None if gate is None else score if gate > 0 else 0.0)
-        return merged
+    def _merged(
+        self, batch: list[Sample], gates: list[float | None], inner: Evaluated
+    ) -> Evaluated:
+        """Put what the reward said of the admitted samples back among the others."""
+        whole = is_grouped(self.reward)
+        position, scores, streams = 0, [], []
+        for sample, gate in zip(batch, gates, strict=True):
+            is_open = gate is not None and gate > 0
+            score = inner.scores[position] if is_open else None if gate is None else 0.0
+            stream = inner.dense[position] if is_open and inner.dense is not None else None
+            scores.append(score)
+            streams.append(_silence(sample) if gate is not None and not is_open else stream)
+            position += whole or is_open
+        return Evaluated(scores, None if inner.dense is None else streams, inner.gamma)
+
+
+def _silence(sample: Sample) -> Any:
+    """Return a stream of zeros, one for each token."""
+    import numpy as np
+
+    return None if sample.token_ids is None else np.zeros(len(sample.token_ids))

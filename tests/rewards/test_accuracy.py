@@ -39,7 +39,7 @@ class TestAccuracy:
 
     @pytest.mark.parametrize("name", ["correct", "wrong", "undecided"])
     def test_a_score_that_is_not_finite_is_refused(self, name):
-        with pytest.raises(ValueError, match=f"{name} must be finite, got nan"):
+        with pytest.raises(ValueError, match=f"{name} must be a finite number, got nan"):
             rr.Accuracy(**{name: math.nan})
 
     @pytest.mark.parametrize("reference", ["C", "A", "yes", "x+1", "5"])

@@ -108,6 +108,12 @@ class TestRules:
 
 
 class TestReasoning:
+    @pytest.mark.parametrize("mark", [" A: 4", "A: 4", " #### 4", "#### 4", " **4**", "\nA: 4"])
+    def test_a_line_may_begin_behind_the_closing_tag(self, mark):
+        answer = rr.extract(f"<think>a</think>{mark}")
+        assert answer.text == "4"
+        assert f"<think>a</think>{mark}"[slice(*answer.span)] == "4"
+
     def test_prefilled_reasoning_must_be_closed(self):
         text = "adding gives 4. The answer is 4."
         assert find_answer(text).answer.text == "4"

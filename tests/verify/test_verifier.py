@@ -52,6 +52,19 @@ class TestStatus:
         assert rr.verify("5", ["", "5"]).reference == ("", "5")
         assert rr.verify("5", ("5",)).reference == ("5",)
 
+    def test_numbers_are_references_too_and_nan_is_none(self):
+        assert rr.grade("A: 4", 4)
+        assert rr.grade("A: 2.5", [2.5, 3])
+        assert rr.verify("4", float("nan")).status is Status.NO_REFERENCE
+        for nonsense in (b"4", {"a": 1}, object(), True):
+            with pytest.raises(TypeError, match="text, a number"):
+                rr.verify("4", nonsense)
+
+    def test_options_may_be_numbers_and_empty_options_are_none(self):
+        assert rr.grade("The answer is (B).", "B", options={"A": 3, "B": 4})
+        assert rr.grade("The answer is 4.", "4", options={})
+        assert rr.Verifier(letters="AB").grade("The answer is (B).", "B", options={})
+
     def test_a_verdict_is_true_when_equal(self):
         assert bool(rr.verify("5", "5")) is True
         assert bool(rr.verify("6", "5")) is False
@@ -80,19 +93,37 @@ class TestConfiguration:
     @pytest.mark.parametrize(
         ("parameters", "message"),
         [
-            ({"budget_seconds": 0}, "budget_seconds must be above 0, got 0"),
-            ({"rel_tol": -0.1}, "rel_tol must be in"),
-            ({"rel_tol": 1}, "rel_tol must be in"),
-            ({"significant": 0}, "significant must be at least 1"),
-            ({"cache_size": -1}, "cache_size must be at least 0"),
+            ({"budget_seconds": 0}, "budget_seconds must be a finite number >= 0.001, got 0"),
+            ({"budget_seconds": float("nan")}, "budget_seconds must be a finite number"),
+            ({"rel_tol": -0.1}, "rel_tol must be a finite number >= 0 <= 0.5, got -0.1"),
+            ({"significant": 0}, "significant must be a whole number >= 1, got 0"),
+            ({"cache_size": -1}, "cache_size must be a whole number >= 0, got -1"),
             ({"reasoning_tags": ("", "</think>")}, "two non-empty strings"),
-            ({"fuzzy": 0}, "fuzzy must be above 0"),
-            ({"budget_seconds": float("nan")}, "above 0"),
+            ({"fuzzy": 0}, "fuzzy must be a finite number >= 50 <= 101, got 0"),
         ],
     )
     def test_nonsense_says_what_is_allowed(self, parameters, message):
         with pytest.raises(ValueError, match=message):
             rr.Verifier(**parameters)
+
+    @pytest.mark.parametrize(
+        ("parameters", "message"),
+        [
+            ({"prefilled_think": "no"}, "prefilled_think must be True or False, got 'no'"),
+            ({"lenient": 1}, "lenient must be True or False"),
+            ({"letters": 3}, "letters must be a str, got 3"),
+            ({"cache_size": 1.5}, "cache_size must be a whole number"),
+            ({"reasoning_tags": "ab"}, "reasoning_tags must be a sequence"),
+        ],
+    )
+    def test_a_wrong_type_says_what_is_allowed(self, parameters, message):
+        with pytest.raises(TypeError, match=message):
+            rr.Verifier(**parameters)
+
+    def test_lists_become_tuples(self):
+        verifier = rr.Verifier(reasoning_tags=["[R]", "[/R]"])
+        assert verifier == rr.Verifier(reasoning_tags=("[R]", "[/R]"))
+        assert hash(verifier)
 
     def test_lenient_letters_and_prefilled(self):
         assert rr.Verifier(lenient=True).grade("it comes to 5", "5")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_between, require_method
 from rlrewards.rewards.correctness import correctness
 from rlrewards.stack import Composable
 from rlrewards.verify.verdict import Status, Verdict
@@ -28,6 +29,7 @@ class Accuracy(Composable):
 
     Raises:
         ValueError: a score is NaN or infinite.
+        TypeError: a score is no number, or the verifier is not a `Verifier`.
 
     >>> Accuracy()([Sample(r"\boxed{0.5}", reference=r"\frac12"), Sample("?", reference="4")])
     [1.0, 0.0]
@@ -39,12 +41,18 @@ class Accuracy(Composable):
     undecided: float | None = None
 
     def __post_init__(self) -> None:
-        check_scores(self)
+        require_method(self, "verifier", "verdicts")
+        for name in ("correct", "wrong"):
+            require_between(self, name, -math.inf, math.inf)
+        if self.undecided is not None:
+            require_between(self, "undecided", -math.inf, math.inf)
 
     @property
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest of the scores."""
-        return score_bounds(self.correct, self.wrong, self.undecided)
+        scores = [self.correct, self.wrong, self.undecided]
+        known = [float(score) for score in scores if score is not None]
+        return min(known), max(known)
 
     def __call__(self, batch: Sequence[Sample], /) -> list[float | None]:
         """Return the score of each completion, None without a reference."""
@@ -55,17 +63,3 @@ class Accuracy(Composable):
             return self.undecided
         right = correctness(verdict)
         return None if right is None else self.correct if right else self.wrong
-
-
-def check_scores(reward: Accuracy) -> None:
-    """Raise a `ValueError` unless the scores of an accuracy reward are finite."""
-    for name in ("correct", "wrong", "undecided"):
-        value = getattr(reward, name)
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"{type(reward).__name__}: {name} must be finite, got {value}")
-
-
-def score_bounds(*scores: float | None) -> tuple[float, float]:
-    """Return the lowest and highest of some scores; None is no score."""
-    known = [score for score in scores if score is not None]
-    return min(known), max(known)

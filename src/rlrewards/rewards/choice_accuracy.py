@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_between, require_instance
 from rlrewards.rewards.accuracy import Accuracy
+from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF
 from rlrewards.verify.verifier import Verifier
 
 LETTERS = "ABCDE"
@@ -29,7 +31,8 @@ class ChoiceAccuracy(Accuracy):
 
     Args:
         letters: Letters of questions whose samples carry no options.
-        fuzzy: RapidFuzz similarity, 0–100, from which an option's misspelt text counts.
+        fuzzy: RapidFuzz similarity, 0–100, from which an option's misspelt text counts; 101
+            switches that off.
         verifier: How answers are found in a completion; its `letters` and `fuzzy` are replaced.
         correct: Score for the right option.
         wrong: Score for anything else.
@@ -47,6 +50,8 @@ class ChoiceAccuracy(Accuracy):
     verifier: Verifier = field(default_factory=_choice_verifier)
 
     def __post_init__(self) -> None:
+        require_instance(self, "letters", str)
+        require_between(self, "fuzzy", FUZZY_LEAST, FUZZY_OFF)
         if not self.letters.isalnum() or len({*self.letters.upper()}) != len(self.letters):
             raise ValueError(
                 f"ChoiceAccuracy: letters must be distinct letters or digits, got {self.letters!r}"

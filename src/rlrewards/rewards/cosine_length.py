@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_between, require_bool, require_method, require_whole
 from rlrewards.rewards.correctness import correctness
 from rlrewards.rewards.lengths import lengths_tokens, require_length
-from rlrewards.rewards.parameters import require_between, require_whole
 from rlrewards.stack import Composable
 from rlrewards.verify.verifier import Verifier, default_verifier
 
@@ -68,8 +68,8 @@ class CosineLength(Composable):
         require_whole(self, "margin_tokens", 0)
         for name in ("correct", "wrong"):
             object.__setattr__(self, name, _pair(name, getattr(self, name)))
-        if not isinstance(self.clamp, bool):
-            raise TypeError(f"CosineLength: clamp must be True or False, got {self.clamp!r}")
+        require_bool(self, "clamp")
+        require_method(self, "verifier", "verdicts")
         require_length(self, self.length)
         if self.exceed is None:
             return

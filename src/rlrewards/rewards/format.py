@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_bool
 from rlrewards.stack import Composable
 
 Mode = Literal["graded", "strict"]
@@ -67,7 +68,7 @@ class ThinkFormat(_Form):
     prefilled_think: bool = False
 
     def __post_init__(self) -> None:
-        _require_bool(self, "prefilled_think")
+        require_bool(self, "prefilled_think")
 
     def _score(self, text: str) -> float:
         after = _after_think(_with_opening(text, self.prefilled_think))
@@ -107,7 +108,7 @@ class ThinkAnswerFormat(_Form):
             raise ValueError(
                 f"ThinkAnswerFormat: mode={self.mode!r}; allowed: {', '.join(get_args(Mode))}"
             )
-        _require_bool(self, "prefilled_think")
+        require_bool(self, "prefilled_think")
 
     def _score(self, text: str) -> float:
         text = _with_opening(text, self.prefilled_think)
@@ -255,7 +256,7 @@ class GazalFormat(_Form):
                     f"GazalFormat: unknown part {part!r}; allowed: {', '.join(get_args(Part))}"
                 )
         object.__setattr__(self, "parts", parts)
-        _require_bool(self, "prefilled_think")
+        require_bool(self, "prefilled_think")
 
     def _score(self, text: str) -> float:
         text = _with_opening(text, self.prefilled_think)
@@ -302,12 +303,6 @@ _SECTIONS: dict[str, Callable[[list[str]], bool]] = {
 
 # ---------------------------------------------------------------------------------------------
 # What constructors check
-
-
-def _require_bool(reward: object, field: str) -> None:
-    value = getattr(reward, field)
-    if not isinstance(value, bool):
-        raise TypeError(f"{type(reward).__name__}: {field} must be True or False, got {value!r}")
 
 
 def _distinct_strings(reward: object, field: str) -> tuple[Any, ...]:

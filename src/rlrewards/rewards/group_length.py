@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_method
 from rlrewards.rewards.correctness import correctness
 from rlrewards.rewards.lengths import lengths_tokens, require_length
 from rlrewards.stack import Composable
@@ -49,6 +50,7 @@ class GroupLength(Composable):
 
     def __post_init__(self) -> None:
         require_length(self, self.length)
+        require_method(self, "verifier", "verdicts")
 
     @property
     def bounds(self) -> tuple[float, float]:

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_whole
 from rlrewards.rewards.lengths import count_words
-from rlrewards.rewards.parameters import require_whole
 from rlrewards.stack import Composable
 
 # Repetitions are possessive (`*+`), so that no text makes the search go back over itself.

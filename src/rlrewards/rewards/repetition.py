@@ -20,7 +20,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
 from rlrewards.core import Sample
-from rlrewards.rewards.parameters import require_between, require_whole
+from rlrewards.parameters import require_between, require_whole
 from rlrewards.stack import Composable
 
 if TYPE_CHECKING:

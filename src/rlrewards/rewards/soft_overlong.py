@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rlrewards.core import Sample
+from rlrewards.parameters import require_whole
 from rlrewards.rewards.lengths import lengths_tokens, require_length
-from rlrewards.rewards.parameters import require_whole
 from rlrewards.stack import Composable
 
 

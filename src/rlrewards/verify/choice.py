@@ -15,6 +15,8 @@ from rlrewards.verify.normalize import plain_unicode
 
 # How far the best option's similarity must be ahead of the runner-up's, in points of 100.
 FUZZY_MARGIN = 5.0
+# The `fuzzy` below which a match is a guess, and the one that no similarity reaches.
+FUZZY_LEAST, FUZZY_OFF = 50.0, 101.0
 # Nobody names an option in more characters than this.
 MAX_LENGTH = 4_000
 
@@ -43,7 +45,7 @@ def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Ch
     Args:
         text: A bare answer.
         options: Letter to text; a text may be empty when only the letters are known.
-        fuzzy: Similarity from which a misspelt option counts, 0–100; above 100 switches it off.
+        fuzzy: Similarity from which a misspelt option counts, 0–100; 101 switches it off.
 
     >>> options = {"A": "yes", "B": "no", "C": "maybe"}
     >>> resolve(r"\text{(b)}", options).letter

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
@@ -44,10 +44,9 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The part of a completion that holds the final answer, and how to read it."""
+    """What follows the reasoning of a completion, and how to read it."""
 
     completion: str
-    start: int
     options: Mapping[str, str] | None
     lenient: bool
 
@@ -59,8 +58,8 @@ class Text:
         return Found(Answer(self.completion[start:stop], (start, stop), rule))
 
     def last(self, pattern: re.Pattern[str], window: int | None = None) -> re.Match[str] | None:
-        """Return the last match of a pattern after the reasoning, or in its last `window`."""
-        start = self.start if window is None else max(self.start, len(self.completion) - window)
+        """Return the last match of a pattern in the text, or in its last `window` characters."""
+        start = 0 if window is None else max(0, len(self.completion) - window)
         return max(pattern.finditer(self.completion, start), key=_start, default=None)
 
 
@@ -92,12 +91,20 @@ def find_answer(
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
-    text = Text(completion, start, options, lenient)
+    text = Text(completion[start:], options, lenient)
     for rule in _RULES:
         found = rule(text)
         if found is not None:
-            return found
+            return _shifted(found, start)
     return Found(None, "no final answer found")
+
+
+def _shifted(found: Found, offset: int) -> Found:
+    """Return what was found with its span counted from the start of the completion."""
+    if found.answer is None:
+        return found
+    start, stop = found.answer.span
+    return Found(replace(found.answer, span=(start + offset, stop + offset)))
 
 
 def _end_of_reasoning(completion: str, tags: tuple[str, str], prefilled: bool) -> int | None:
@@ -119,7 +126,7 @@ _TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
 def _answer_tag(text: Text) -> Found | None:
     spans: list[Span] = []
     opened: int | None = None
-    for tag in _TAG.finditer(text.completion, text.start):
+    for tag in _TAG.finditer(text.completion):
         if not tag[1]:
             if opened is not None:
                 return Found(None, "nested <answer> tags")
@@ -153,7 +160,7 @@ def _key(found: Found) -> str | None:
 
 
 def _boxed(text: Text) -> Found | None:
-    return _boxed_between(text, (text.start, len(text.completion)), "boxed")
+    return _boxed_between(text, (0, len(text.completion)), "boxed")
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
@@ -249,7 +256,7 @@ _JSON_FIELD = re.compile(
 def _json_field(text: Text) -> Found | None:
     if text.options is None:
         return None
-    fields = list(_JSON_FIELD.finditer(text.completion, text.start))
+    fields = list(_JSON_FIELD.finditer(text.completion))
     if not fields:
         return None
     if len({field[1] for field in fields}) > 1:
@@ -320,11 +327,11 @@ _BOLD = re.compile(r"\*\*([^*\n]+)\*\*[.!]?\s*\Z")
 
 
 def _bold_end(text: Text) -> Found | None:
-    bold = _BOLD.search(text.completion, max(text.start, len(text.completion) - 2000))
+    bold = _BOLD.search(text.completion, max(0, len(text.completion) - 2000))
     if bold is None:
         return None
-    line = text.completion.rfind("\n", text.start, bold.start()) + 1
-    alone = not text.completion[max(line, text.start) : bold.start()].strip()
+    line = text.completion.rfind("\n", 0, bold.start()) + 1
+    alone = not text.completion[line : bold.start()].strip()
     return text.found(bold.span(1), "bold") if alone else None
 
 
@@ -332,7 +339,7 @@ def _whole_choice(text: Text) -> Found | None:
     """Accept a whole text, or its last line, that is one of the options and nothing else."""
     if text.options is None:
         return None
-    start, stop = _trimmed(text.completion, (text.start, len(text.completion)))
+    start, stop = _trimmed(text.completion, (0, len(text.completion)))
     line = max(text.completion.rfind("\n", start, stop) + 1, start)
     for span in ((start, stop), (line, stop)):
         choice = resolve(text.completion[slice(*span)], text.options)

@@ -6,16 +6,26 @@ threads, processes and event loops. The functions of the same names use one with
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from fractions import Fraction
 from functools import cache
 from typing import Any, TypeAlias
 
 from rlrewards.core import Sample
-from rlrewards.verify.choice import resolve
+from rlrewards.parameters import (
+    make_tuple,
+    require_between,
+    require_bool,
+    require_instance,
+    require_whole,
+)
+from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.echo import formulas_of
 from rlrewards.verify.equivalence import Terms, compare
 from rlrewards.verify.extract import Found, find_answer
@@ -26,6 +36,9 @@ from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
 
 Reference: TypeAlias = str | Sequence[str] | None
 Options: TypeAlias = Mapping[str, str] | None
+
+MIN_BUDGET_SECONDS = 1e-3
+MAX_REL_TOL = 0.5
 
 
 class _Cache:
@@ -76,6 +89,7 @@ class Verifier:
 
     Raises:
         ValueError: a parameter is out of its range.
+        TypeError: it has the wrong type.
 
     >>> verifier = Verifier()
     >>> verifier.grade(r"So it is \boxed{\frac12}.", "0.5").status.value
@@ -117,13 +131,12 @@ class Verifier:
 
         Args:
             answer: The candidate; None or blank is NO_ANSWER.
-            reference: The gold answer, or several of which one suffices; None or blank is
-                NO_REFERENCE.
+            reference: The gold answer, or several of which one suffices, as text or numbers; None,
+                NaN or blank is NO_REFERENCE.
             options: For a multiple-choice question, the text of each letter.
             prompt: The question; an answer that only repeats a formula of it is refused.
         """
-        if reference is not None and not isinstance(reference, str):
-            reference = tuple(reference)
+        reference = _as_text(reference)
         golds = _references(reference)
         if not golds:
             return Verdict(Status.NO_REFERENCE, None, "no reference", answer, reference)
@@ -140,6 +153,7 @@ class Verifier:
         prompt: str | None = None,
     ) -> Verdict:  # fmt: skip
         """Extract the final answer of a completion and compare it with the reference."""
+        reference = _as_text(reference)
         if not _references(reference):
             return Verdict(Status.NO_REFERENCE, None, "no reference", None, reference)
         found = self._found(completion, self._options(options))
@@ -188,7 +202,9 @@ class Verifier:
         )
 
     def _options(self, options: Options) -> Options:
-        return dict.fromkeys(self.letters, "") if options is None and self.letters else options
+        if not options:
+            return dict.fromkeys(self.letters, "") or None
+        return {str(letter): str(text) for letter, text in options.items()}
 
     def _found(self, completion: str, options: Options) -> Found:
         return find_answer(
@@ -223,25 +239,42 @@ class Verifier:
 
 
 def _check(verifier: Verifier) -> None:
-    positive = {"budget_seconds": verifier.budget_seconds, "fuzzy": verifier.fuzzy}
-    for name, value in positive.items():
-        if not value > 0:
-            raise ValueError(f"Verifier: {name} must be above 0, got {value}")
-    if not 0 <= verifier.rel_tol < 1:
-        raise ValueError(f"Verifier: rel_tol must be in [0, 1), got {verifier.rel_tol}")
-    if verifier.significant is not None and verifier.significant < 1:
-        raise ValueError(f"Verifier: significant must be at least 1, got {verifier.significant}")
-    if verifier.cache_size < 0:
-        raise ValueError(f"Verifier: cache_size must be at least 0, got {verifier.cache_size}")
-    if len(verifier.reasoning_tags) != 2 or not all(verifier.reasoning_tags):
-        raise ValueError(
-            f"Verifier: reasoning_tags must be two non-empty strings, got {verifier.reasoning_tags}"
-        )
+    make_tuple(verifier, "reasoning_tags")
+    tags = verifier.reasoning_tags
+    if len(tags) != 2 or not all(isinstance(tag, str) and tag for tag in tags):
+        raise ValueError(f"Verifier: reasoning_tags must be two non-empty strings, got {tags!r}")
+    for name in ("prefilled_think", "lenient"):
+        require_bool(verifier, name)
+    require_instance(verifier, "letters", str)
+    require_between(verifier, "fuzzy", FUZZY_LEAST, FUZZY_OFF)
+    require_between(verifier, "rel_tol", 0.0, MAX_REL_TOL)
+    if verifier.significant is not None:
+        require_whole(verifier, "significant", 1)
+    require_between(verifier, "budget_seconds", MIN_BUDGET_SECONDS, math.inf)
+    require_whole(verifier, "cache_size", 0)
 
 
-def _references(reference: Reference) -> tuple[str, ...]:
-    golds = (reference,) if isinstance(reference, str) else tuple(reference or ())
-    return tuple(gold for gold in golds if isinstance(gold, str) and gold.strip())
+def _as_text(reference: Any) -> str | tuple[str, ...] | None:
+    """Return references as text; numbers are written out, NaN is no reference.
+
+    Raises:
+        TypeError: a reference is neither text nor a number.
+    """
+    if reference is None or isinstance(reference, str):
+        return reference
+    if isinstance(reference, int | float | Decimal | Fraction) and not isinstance(reference, bool):
+        return None if reference != reference else str(reference)
+    if isinstance(reference, Iterable) and not isinstance(reference, bytes | Mapping):
+        texts = (_as_text(item) for item in reference)
+        return tuple(text for text in texts if isinstance(text, str))
+    raise TypeError(
+        f"a reference is text, a number, or a sequence of them, got {type(reference).__name__}"
+    )
+
+
+def _references(reference: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    golds = (reference,) if isinstance(reference, str) else reference or ()
+    return tuple(gold for gold in golds if gold.strip())
 
 
 def _chosen(answer: str, gold: str, options: Mapping[str, str], fuzzy: float) -> tuple[Status, str]:
