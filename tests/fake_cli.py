@@ -20,7 +20,7 @@ from rlrewards.verify.verdict import Status, Tier, Verdict
 
 @dataclass(frozen=True)
 class FakeVerifier:
-    """Compares the whole completion with the reference; "" is no answer, "?" cannot be decided."""
+    """Compares the whole completion with the reference; "" is no answer, "?…" cannot be decided."""
 
     def grade(self, sample: Sample) -> Verdict:
         text, reference = sample.completion, sample.reference
@@ -30,7 +30,10 @@ class FakeVerifier:
             return Verdict(Status.NO_ANSWER, None, "nothing there", None, reference)
         if text == "?":
             return Verdict(Status.UNDECIDED, None, "too hard to say", text, reference)
-        equal = text == reference or (isinstance(reference, list) and text in reference)
+        if text.startswith("?"):
+            why = text[1:] if ":" in text else f"hard to read: {text!r}"
+            return Verdict(Status.UNDECIDED, None, why, text, reference)
+        equal = text == reference or (isinstance(reference, tuple) and text in reference)
         status = Status.EQUAL if equal else Status.DIFFERENT
         return Verdict(status, Tier.STRING, "compared", text, reference)
 
@@ -88,6 +91,16 @@ class NeedsTokens(Composable):
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
+class NoPairs(Composable):
+    """1, of one sample at a time."""
+
+    def __call__(self, batch: Sequence[Sample], /) -> list[float | None]:
+        if len(batch) > 1:
+            raise ValueError("one at a time")
+        return [1.0]
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
 class Buggy(Composable):
     """Fails as only a bug does."""
 
@@ -95,7 +108,9 @@ class Buggy(Composable):
         raise KeyError("oops")
 
 
-TYPES = {kind.__name__: kind for kind in (Same, Letters, ShareOfGroup, Slow, NeedsTokens, Buggy)}
+TYPES = {
+    kind.__name__: kind for kind in (Same, Letters, ShareOfGroup, Slow, NeedsTokens, NoPairs, Buggy)
+}
 
 
 def fake_types() -> dict[str, type]:

@@ -1,4 +1,5 @@
 import csv
+import datetime
 import gzip
 import io
 import json
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +19,7 @@ import pytest
 
 from fake_cli import fake_types
 from rlrewards import __version__ as version
-from rlrewards import cli, config, progress, scoring_run
+from rlrewards import cli, config, outputs, progress, scoring_run, summary, tally
 from rlrewards.schedules import StepSchedule
 
 ROOT = Path(__file__).parents[1]
@@ -117,6 +119,73 @@ def test_summary(rlrewards):
         in out
     )
     assert ["too", "hard", "to", "say", "1"] in [line.split() for line in out.splitlines()]
+
+
+GATED_STACK = """
+[rewards.same]
+type = "Same"
+when = {type = "Letters"}
+"""
+
+
+def test_rows_that_a_gate_shuts_out_are_counted(rlrewards):
+    # The gate is shut for empty completions, which then have no verdict.
+    Path("stack.toml").write_text(GATED_STACK)
+    rows = [
+        ("4", "4", True),
+        ("", "4", True),
+        ("", "4", False),
+        ("", None, None),
+        ("4", None, None),
+    ]
+    names = ("completion", "reference", "label")
+    write_rows("a.jsonl", [dict(zip(names, row, strict=True)) | {"by": "x"} for row in rows])
+    status, out, _ = rlrewards(*score("a.jsonl", "--label-column", "label", "--by", "by"))
+    assert status == 0
+    # One right of three with a reference: Wilson's interval of 1/3 is 6.15 % to 79.23 %.
+    assert (
+        "accuracy 33.33% (95 % interval 6.15–79.23%): 1 right of 3 graded, 2 of them not verified"
+        in out
+    )
+    assert cells(out, "not") == ["not", "verified", "3"]
+    assert cells(out, "EQUAL") == ["EQUAL", "1"]
+    assert cells(out, "label")[-2:] == ["not", "verified"]
+    assert cells(out, "right") == ["right", "1", "0", "0", "0", "1"]
+    assert cells(out, "wrong") == ["wrong", "0", "0", "0", "0", "1"]
+    assert "labels: 2 right and 1 wrong; none confused" in out
+    # Rows, total, accuracy and its interval, NO_ANSWER, UNDECIDED, NO_REFERENCE, not verified.
+    assert cells(out, "x") == ["x", "5", "0.2500", "33.33%", "6.15–79.23%", "0", "0", "1", "3"]
+
+
+def test_a_gate_that_is_always_shut_leaves_nothing_right(rlrewards):
+    Path("stack.toml").write_text(GATED_STACK)
+    write_rows("a.jsonl", [{"completion": "", "reference": "4"}] * 2)
+    _, out, err = rlrewards(*score("a.jsonl"))
+    assert "0 right of 2 graded, 2 of them not verified" in out
+    assert err == ""
+
+
+def test_reasons_that_differ_in_the_answer_alone_are_one(rlrewards):
+    write_rows("a.jsonl", [{"completion": f"?{n}", "reference": "4"} for n in range(3)])
+    _, out, _ = rlrewards(*score("a.jsonl"))
+    lines = [line.split() for line in out.splitlines()]
+    assert ["hard", "to", "read", "3"] in lines
+
+
+def test_memory_does_not_grow_with_reasons_and_values(rlrewards, monkeypatch):
+    monkeypatch.setattr(tally, "REASONS", 2)
+    monkeypatch.setattr(scoring_run, "BY_VALUES", 3)
+    monkeypatch.setattr(summary, "_VALUES_SHOWN", 2)
+    rows = [
+        {"completion": f"?why{n}: x", "reference": "4", "step": f"s{n}"} for n in (1, 2, 3, 4, 1)
+    ]
+    write_rows("a.jsonl", rows)
+    _, out, _ = rlrewards(*score("a.jsonl", "--by", "step"))
+    assert cells(out, "why1") == ["why1", "2"]
+    assert cells(out, "why2") == ["why2", "1"]
+    assert cells(out, "(other") == ["(other", "reasons)", "2"]
+    assert cells(out, "s1")[:2] == ["s1", "2"]
+    assert "… and 1 more values of step, and 1 rows with yet others" in out
 
 
 def test_rows_to_look_at_are_listed(rlrewards):
@@ -225,6 +294,62 @@ def test_every_format_gives_the_same_scores(rlrewards, monkeypatch):
     assert all(result == results["a.jsonl"] for result in results.values())
 
 
+def test_odd_parquet_cells_cost_no_more_than_their_row(rlrewards):
+    day = datetime.date(2024, 1, 2)
+    rows = [
+        {
+            "completion": "4",
+            "reference": Decimal("4.0"),
+            "day": day,
+            "at": datetime.datetime(2024, 1, 2),
+        },
+        {"completion": "4.0", "reference": Decimal("4.0"), "day": day, "at": None},
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), "a.parquet")
+    status, out, err = rlrewards(*score("a.parquet", "--by", "day", "--group-column", "at"))
+    assert (status, err) == (0, "")
+    assert cells(out, "2024-01-02")[:4] == ["2024-01-02", "2", "0.6000", "50.00%"]
+    pq.write_table(pa.Table.from_pylist([{"completion": b"4"}]), "b.parquet")
+    status, _, err = rlrewards(*score("b.parquet"))
+    assert status == 2
+    assert "row 1: completion is of type bytes, expected text" in err
+
+
+def test_chat_completions_are_read_as_in_training(rlrewards):
+    turns = [
+        {"role": "assistant", "content": None, "tool_calls": [{"type": "function"}]},
+        {"role": "tool", "content": [{"type": "text", "text": "5"}]},
+        {"role": "assistant", "reasoning_content": "t", "content": [{"type": "text", "text": "4"}]},
+    ]
+    reference = "<think>t</think>4"
+    write_rows("a.jsonl", [{"completion": turns, "reference": reference}])
+    pq.write_table(
+        pa.Table.from_pylist([{"completion": turns, "reference": reference}]), "a.parquet"
+    )
+    for name in ("a.jsonl", "a.parquet"):
+        assert "1 right of 1 graded" in rlrewards(*score(name))[1]
+
+
+def test_a_row_without_token_ids_is_named(rlrewards, monkeypatch):
+    Path("stack.toml").write_text('[rewards.a]\ntype = "NeedsTokens"')
+    rows = [{"completion": "4", "token_ids": [4]} for _ in range(5)]
+    write_rows("a.jsonl", [*rows, {"completion": "4"}])
+    status, _, err = rlrewards(*score("a.jsonl"))
+    assert (status, err.count("\n")) == (2, 1)
+    assert "cannot score line 6: NeedsTokens counts tokens" in err
+    write_rows("a.jsonl", [*rows, {"completion": "4", "token_ids": [2**70]}])
+    status, out, err = rlrewards(*score("a.jsonl"))
+    assert status == 0
+    assert "5 rows scored, 1 broken" in out
+    assert "line 6: token_ids hold 1180591620717411303424, which does not fit" in err
+
+
+def test_an_error_that_no_row_has_alone_names_the_batch(rlrewards):
+    Path("stack.toml").write_text('[rewards.a]\ntype = "NoPairs"')
+    write_rows("a.jsonl")
+    assert "cannot score lines 1 to 6: one at a time" in rlrewards(*score("a.jsonl"))[2]
+
+
 def test_lines_of_csv_are_those_of_the_file(rlrewards):
     Path("a.csv").write_text('completion,reference\n4,4\n"two\nlines",4\n5,4\n')
     rlrewards(*score("a.csv", "--out", "o.jsonl"))
@@ -292,6 +417,30 @@ def test_an_existing_output_is_kept(rlrewards):
     assert len(read_rows("o.jsonl")) == len(ROWS)
 
 
+@pytest.mark.parametrize("name", ["o.jsonl", "o.jsonl.partial", "o.jsonl.tmp"])
+def test_a_folder_in_the_way_is_found_before_scoring(rlrewards, interrupt, name):
+    write_rows("a.jsonl")
+    Path(name).mkdir()
+    interrupt(0)  # scoring would end with status 130
+    status, _, err = rlrewards(*score("a.jsonl", "--out", "o.jsonl", "--overwrite"))
+    assert status == 2
+    assert f"{name}: is a folder; give --out another name" in err
+    assert sorted(os.listdir()) == ["a.jsonl", name, "stack.toml"]
+
+
+def test_a_finish_that_fails_leaves_the_partial_file_alone(rlrewards, monkeypatch):
+    def full(*_, **__):
+        Path("o.parquet.tmp").write_text("half")
+        raise OSError(28, "No space left on device", "o.parquet.tmp")
+
+    write_rows("a.jsonl")
+    monkeypatch.setattr(outputs, "_write_parquet", full)
+    status, _, err = rlrewards(*score("a.jsonl", "--out", "o.parquet"))
+    assert (status, err) == (2, "rlrewards: o.parquet.tmp: No space left on device\n")
+    assert sorted(os.listdir()) == ["a.jsonl", "o.parquet.partial", "stack.toml"]
+    monkeypatch.undo()
+
+
 def test_a_call_that_fails_leaves_nothing_behind(rlrewards):
     write_rows("a.jsonl")
     call = score("a.jsonl", "--completion-column", "none", "--out", "o.jsonl")
@@ -318,8 +467,8 @@ def test_broken_rows_are_told_counted_and_skipped(rlrewards):
     assert err.splitlines() == [
         "a.jsonl: line 2: not JSON: Expecting value at character 17",
         "a.jsonl: line 3: not a JSON object but a list",
-        "a.jsonl: line 4: completion is a number, expected text",
-        "a.jsonl: line 5: completion is null, expected text",
+        "a.jsonl: line 4: completion is a number, expected text or chat messages",
+        "a.jsonl: line 5: completion is null, expected text or chat messages",
     ]
 
 
@@ -399,7 +548,8 @@ ERRORS = {
     "output suffix": (["a.jsonl", "--out", "o.csv"], "--out must end in .jsonl"),
     "output without suffix": (["a.jsonl", "--out", "o"], "--out must end in .jsonl"),
     "output is input": (["a.jsonl", "--out", "a.jsonl", "--overwrite"], "is the input"),
-    "output folder": (["a.jsonl", "--out", "none/o.jsonl"], "No such file or directory"),
+    "output nowhere": (["a.jsonl", "--out", "none/o.jsonl"], "No such file or directory"),
+    "output here": (["a.jsonl", "--out", "."], "--out must end in .jsonl"),
 }
 
 
@@ -434,7 +584,7 @@ STACKS = {
     "weight of NaN": ('[rewards.a]\ntype = "Letters"\nweight = nan', "weight of 'a' is nan"),
     "weight of text": ('[rewards.a]\ntype = "Letters"\nweight = "1"', "weight of 'a' is '1'"),
     "taken name": ('[rewards.line]\ntype = "Letters"', "has a column 'line' already"),
-    "needs token ids": ('[rewards.a]\ntype = "NeedsTokens"', "cannot score rows 1 to 6: "),
+    "needs token ids": ('[rewards.a]\ntype = "NeedsTokens"', "cannot score line 1: "),
     "bug in a reward": ('[rewards.a]\ntype = "Buggy"', "unexpected KeyError: 'oops'"),
     "no group": ('[rewards.a]\ntype = "ShareOfGroup"', "none of its 6 rows can be scored"),
 }
@@ -621,12 +771,64 @@ def test_resume_of_what_is_not_there_begins(rlrewards):
 
 def test_resume_of_a_foreign_file(rlrewards):
     write_rows("a.jsonl")
-    for content in ("", "garbage\n", "[1]\n", '{"line": 1}\n'):
+    for content in ("", "garbage\n", "[1]\n", '{"line": 1}', '{"line": 1}\n'):
         Path("o.jsonl.partial").write_text(content)
         status, _, err = rlrewards(*score("a.jsonl", "--out", "o.jsonl", "--resume"))
         assert status == 2
         assert err.count("\n") == 1
         assert Path("o.jsonl.partial").read_text() == content
+
+
+DAMAGE = {
+    "no JSON": lambda lines: lines.insert(3, "garbage"),
+    "no object": lambda lines: lines.insert(3, "[1]"),
+    "no record": lambda lines: lines.insert(3, "{}"),
+    "other columns": lambda lines: lines.insert(3, lines[2].replace('"same"', '"other"')),
+    "text for a number": lambda lines: lines.insert(
+        3, lines[2].replace('"same": 0.0', '"same": "0"')
+    ),
+    "a line that is gone": lambda lines: lines.pop(3),
+    "a line twice": lambda lines: lines.insert(3, lines[2]),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGE)
+def test_a_damaged_partial_file_is_told_by_its_line(rlrewards, interrupt, monkeypatch, case):
+    left_unfinished(rlrewards, interrupt, monkeypatch)
+    lines = Path("o.jsonl.partial").read_text().splitlines()
+    DAMAGE[case](lines)
+    Path("o.jsonl.partial").write_text("\n".join(lines) + "\n")
+    status, _, err = rlrewards(*score("a.jsonl", "--out", "o.jsonl", "--resume"))
+    assert (status, err) == (2, "rlrewards: o.jsonl.partial: line 4 is damaged; use --overwrite\n")
+    assert Path("o.jsonl.partial").read_text().splitlines() == lines
+
+
+def test_a_header_cut_short_is_damage(rlrewards, interrupt, monkeypatch):
+    left_unfinished(rlrewards, interrupt, monkeypatch)
+    header = Path("o.jsonl.partial").read_text().splitlines()[0]
+    Path("o.jsonl.partial").write_text(header)
+    status, _, err = rlrewards(*score("a.jsonl", "--out", "o.jsonl", "--resume"))
+    assert (status, err) == (2, "rlrewards: o.jsonl.partial: line 1 is damaged; use --overwrite\n")
+    assert Path("o.jsonl.partial").read_text() == header
+
+
+def test_a_stream_is_not_advised_to_resume(rlrewards, interrupt, monkeypatch):
+    monkeypatch.setattr(scoring_run, "BATCH_ROWS", 4)
+    content = Path(write_rows("a.jsonl", MIXED)).read_bytes()
+
+    def run(*options):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        return rlrewards(*score("-", "--out", "o.jsonl", *options))
+
+    interrupt(2)
+    status, _, err = run()
+    assert status == 130
+    assert err == "rlrewards: interrupted (stopped after 8 rows, kept in o.jsonl.partial)\n"
+    status, _, err = run()
+    assert status == 2
+    assert "holds an interrupted run; start again with --overwrite" in err
+    interrupt(10**6)
+    assert run("--overwrite")[0] == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
@@ -695,6 +897,56 @@ def test_a_reader_that_goes_away_is_no_error():
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_help_for_a_reader_that_goes_away():
+    read, written = os.pipe()
+    os.close(read)
+    done = subprocess.run([*COMMAND, "--help"], stdout=written, stderr=subprocess.PIPE)
+    os.close(written)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_errors_that_nobody_reads_change_no_status():
+    write_broken()
+    read, written = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, FAKE_CLI, *score("a.jsonl")], stdout=subprocess.PIPE, stderr=written
+    )
+    os.close(written)
+    assert done.returncode == 0
+    assert b"2 rows scored, 4 broken" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status", "told"),
+    [
+        (
+            "<&-",
+            "score - --stack stack.toml",
+            2,
+            "rlrewards: standard input is closed; give a file",
+        ),
+        ("2>&-", "score a.jsonl --stack stack.toml", 0, "2 rows scored, 4 broken"),
+        ("2>&-", "score none.jsonl --stack stack.toml", 2, ""),
+        (">&-", "score a.jsonl --stack stack.toml", 0, "line 2: not JSON"),
+        (">&-", "--help", 0, ""),
+    ],
+)
+def test_closed_streams(closed, arguments, status, told):
+    write_broken()
+    done = subprocess.run(
+        f'exec "{sys.executable}" "{FAKE_CLI}" {arguments} {closed}',
+        shell=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == status
+    assert told in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    if not told:
+        assert done.stdout + done.stderr == ""
+
+
 def test_a_terminal_without_unicode():
     Path("a.jsonl").write_text('{"completion": "√2", "reference": "4", "label": true}\n')
     done = subprocess.run(
@@ -728,7 +980,7 @@ REAL_STACKS = {
     ),
     "no tokens": (
         'type = "SoftOverlong"\nmax_length = 10\nbuffer = 5',
-        "SoftOverlong counts tokens",
+        "cannot score line 1: SoftOverlong counts tokens, and this line has no token_ids",
     ),
 }
 

@@ -31,7 +31,7 @@ ALLOWED = {
     "rewards": {"stack", "verify", "core", "schedules", "parameters"},
     "presets": {"stack", "rewards", "verify", "schedules"},
     "objectives": set(),
-    "adapters": {"presets", "rewards", "stack", "verify", "core", "config", "messages"},
+    "adapters": {"presets", "rewards", "stack", "scoring", "verify", "core", "config", "messages"},
 }
 CLI = {path.stem for path in SOURCE.glob("*.py")} - set(ALLOWED) - {"__init__"}
 

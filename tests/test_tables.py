@@ -112,6 +112,12 @@ def test_standard_input(monkeypatch):
         assert table.position() == 0
 
 
+def test_a_closed_standard_input(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(ValueError, match="standard input is closed; give a file"):
+        rows_of("-")
+
+
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(FileNotFoundError):
         rows_of(tmp_path / "none.jsonl")
@@ -165,6 +171,15 @@ def test_parquet(tmp_path):
         assert table.unit == "row"
         assert [(row.number, row.values) for row in table] == [(1, values[0]), (2, values[1])]
         assert table.position() == table.size == 2
+
+
+def test_a_parquet_value_beyond_python_breaks_its_row_alone(tmp_path):
+    far = pa.array([0, 10**15, 1], pa.timestamp("s"))  # the second lies after the year 9999
+    pq.write_table(pa.table({"n": [1, 2, 3], "at": far}), tmp_path / "a.parquet")
+    (_, first), (number, second), (_, third) = rows_of(tmp_path / "a.parquet")
+    assert (first["n"], third["n"]) == (1, 3)
+    assert number == 2
+    assert second.startswith("a value cannot be read: ")
 
 
 def test_what_is_no_parquet(tmp_path):

@@ -10,13 +10,13 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from rlrewards import __version__
 from rlrewards.columns import Columns
-from rlrewards.outputs import PartialFile, digest_of
+from rlrewards.outputs import PartialFile
 from rlrewards.progress import ScoringProgress, one_line, say
 from rlrewards.scoring_run import BrokenRowError, ScoringRun, require_column_names
 from rlrewards.tables import open_table
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # no character may end a run
     try:
         return int(app(args=arguments, prog_name="rlrewards", standalone_mode=False) or 0)
+    except SystemExit:  # Typer's way out when the reader of a pipe has gone: `--help | head`
+        return 0
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except Exception as error:
@@ -77,85 +79,104 @@ def _root(
     return 0
 
 
-_COLUMNS = "Columns"
-_OUTPUT = "Output"
+# ---------------------------------------------------------------------------------------------
+# The options of `rlrewards score`
 
 
 def _column(what: str, default: str) -> Any:
     return typer.Option(
-        metavar="NAME", help=f"Column with {what} (default: {default}).", rich_help_panel=_COLUMNS
+        metavar="NAME",
+        help=f"Column with {what} (default: {default}).",
+        rich_help_panel="Columns",
     )
+
+
+def _output_option(help_text: str, *names: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help_text, rich_help_panel="Output", **more)
+
+
+File: TypeAlias = Annotated[
+    str,
+    typer.Argument(
+        metavar="FILE",
+        help="Completions: .jsonl, .csv, .tsv (also .gz) or .parquet; - for JSON lines on "
+        "standard input.",
+        show_default=False,
+    ),
+]
+StackFile: TypeAlias = Annotated[
+    str, typer.Option(metavar="TOML", help="Stack of rewards.", show_default=False)
+]
+CompletionColumn: TypeAlias = Annotated[str | None, _column("the completion", "completion")]
+ReferenceColumn: TypeAlias = Annotated[str | None, _column("the gold answer", "reference")]
+OptionsColumn: TypeAlias = Annotated[
+    str | None, _column("the texts of a multiple-choice question", "options")
+]
+PromptColumn: TypeAlias = Annotated[str | None, _column("the prompt", "prompt, else question")]
+GroupColumn: TypeAlias = Annotated[
+    str | None,
+    _column("the group of a completion, where a reward compares them", "group, else prompt"),
+]
+TokenIdsColumn: TypeAlias = Annotated[
+    str | None, _column("the token ids of the completion", "token_ids")
+]
+TruncatedColumn: TypeAlias = Annotated[
+    str | None, _column("whether the completion hit the length limit", "truncated")
+]
+LabelColumn: TypeAlias = Annotated[
+    str | None, _column("whether the completion is right; adds a confusion table", "none")
+]
+By: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Add a summary for each value of this column.",
+        rich_help_panel="Columns",
+    ),
+]
+Out: TypeAlias = Annotated[
+    Path | None,
+    _output_option("Write the scores of every row: .jsonl, .jsonl.gz or .parquet.", metavar="PATH"),
+]
+Resume: TypeAlias = Annotated[bool, _output_option("Go on with an interrupted run.", "--resume")]
+Overwrite: TypeAlias = Annotated[bool, _output_option("Replace an existing --out.", "--overwrite")]
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
+]
+Step: TypeAlias = Annotated[
+    int, typer.Option(min=0, help="Training step that weight schedules are asked for.")
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+
+
+# ---------------------------------------------------------------------------------------------
+# The command
 
 
 @app.command()
 def score(
-    file: Annotated[
-        str,
-        typer.Argument(
-            metavar="FILE",
-            help="Completions: .jsonl, .csv, .tsv (also .gz) or .parquet; - for JSON lines on "
-            "standard input.",
-            show_default=False,
-        ),
-    ],
-    stack: Annotated[
-        str, typer.Option(metavar="TOML", help="Stack of rewards.", show_default=False)
-    ],
-    completion_column: Annotated[str | None, _column("the completion", "completion")] = None,
-    reference_column: Annotated[str | None, _column("the gold answer", "reference")] = None,
-    options_column: Annotated[
-        str | None, _column("the texts of a multiple-choice question", "options")
-    ] = None,
-    prompt_column: Annotated[str | None, _column("the prompt", "prompt, else question")] = None,
-    group_column: Annotated[
-        str | None,
-        _column("the group of a completion, where a reward compares them", "group, else prompt"),
-    ] = None,
-    token_ids_column: Annotated[
-        str | None, _column("the token ids of the completion", "token_ids")
-    ] = None,
-    truncated_column: Annotated[
-        str | None, _column("whether the completion hit the length limit", "truncated")
-    ] = None,
-    label_column: Annotated[
-        str | None, _column("whether the completion is right; adds a confusion table", "none")
-    ] = None,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Add a summary for each value of this column.",
-            rich_help_panel=_COLUMNS,
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="Write the scores of every row: .jsonl, .jsonl.gz or .parquet.",
-            rich_help_panel=_OUTPUT,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool,
-        typer.Option("--resume", help="Go on with an interrupted run.", rich_help_panel=_OUTPUT),
-    ] = False,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Replace an existing --out.", rich_help_panel=_OUTPUT),
-    ] = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
-    ] = False,
-    step: Annotated[
-        int, typer.Option(min=0, help="Training step that weight schedules are asked for.")
-    ] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
+    file: File,
+    stack: StackFile,
+    completion_column: CompletionColumn = None,
+    reference_column: ReferenceColumn = None,
+    options_column: OptionsColumn = None,
+    prompt_column: PromptColumn = None,
+    group_column: GroupColumn = None,
+    token_ids_column: TokenIdsColumn = None,
+    truncated_column: TruncatedColumn = None,
+    label_column: LabelColumn = None,
+    by: By = None,
+    out: Out = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    strict: Strict = False,
+    step: Step = 0,
+    quiet: Quiet = False,
 ) -> int:
     """Score the completions of a file with a stack of rewards, and print a summary.
 
-    Accuracy is the share of EQUAL verdicts among the rows that have a reference: UNDECIDED and
-    NO_ANSWER count as not right. Its interval is Wilson's, at 95 %.
+    Accuracy is the share of EQUAL verdicts among the rows that have a reference: UNDECIDED,
+    NO_ANSWER and rows that a gate shut out count as not right. Its interval is Wilson's, at 95 %.
     """
     columns = Columns(
         completion=completion_column,
@@ -169,7 +190,11 @@ def score(
         by=by,
     )
     rewards = _read_stack(stack)
-    output = _output(out, file, resume=resume, overwrite=overwrite)
+    if out is None and (resume or overwrite):
+        raise ValueError(f"{'--resume' if resume else '--overwrite'} needs --out PATH")
+    output = None
+    if out is not None:
+        output = PartialFile(out, source=file, resume=resume, overwrite=overwrite)
     with open_table(file) as table, ScoringProgress(table, quiet=quiet) as progress:
         run = ScoringRun(
             table=table,
@@ -180,11 +205,14 @@ def score(
             output=output,
             watcher=progress,
         )
-        done = 0 if output is None else _begun(output, run, file, overwrite=overwrite)
-        status = _carried_out(run, done)
-    if status == 0:
-        _reported(run)
-    return status
+        try:
+            run()
+        except BrokenRowError as error:
+            return _stopped(run, f"{table.name}: {error}", EXIT_BROKEN_ROW)
+        except KeyboardInterrupt:
+            return _stopped(run, "interrupted", EXIT_INTERRUPTED)
+    _reported(run)
+    return 0
 
 
 def _read_stack(path: str) -> Stack:
@@ -198,79 +226,15 @@ def _read_stack(path: str) -> Stack:
     return stack
 
 
-def _output(out: Path | None, file: str, *, resume: bool, overwrite: bool) -> PartialFile | None:
-    """Check what was asked about the output, before anything is read or written."""
-    if resume and overwrite:
-        raise ValueError("--resume and --overwrite exclude each other")
-    if out is None:
-        if resume or overwrite:
-            raise ValueError(f"{'--resume' if resume else '--overwrite'} needs --out PATH")
-        return None
-    if resume and not Path(file).is_file():
-        raise ValueError("--resume needs a file to read again, not a stream")
-    output = PartialFile(out)
-    if out.exists() and Path(file).exists() and out.samefile(file):
-        raise ValueError(f"{out}: is the input; give --out another name")
-    if resume and output.path.exists():
-        return output
-    if out.exists() and not overwrite:
-        raise ValueError(
-            f"{out}: is finished, nothing to resume; score again with --overwrite"
-            if resume
-            else f"{out}: exists; replace it with --overwrite, or give another --out"
-        )
-    if output.path.exists() and not overwrite:
-        raise ValueError(
-            f"{output.path}: holds an interrupted run; go on with --resume, or start again with "
-            "--overwrite"
-        )
-    return output
-
-
-def _begun(output: PartialFile, run: ScoringRun, file: str, *, overwrite: bool) -> int:
-    """Open the partial file, new or old, and return how many records it holds."""
-    columns = {k: name for k, name in vars(run.columns).items() if k not in ("label", "by")}
-    identity = {
-        "input file": digest_of(file) if Path(file).is_file() else None,
-        "stack": run.stack.fingerprint(),
-        "step": run.step,
-        "choice of columns": columns,
-    }
-    if output.path.exists() and not overwrite:
-        return output.resume(identity)
-    output.path.unlink(missing_ok=True)
-    output.start(identity)
-    return 0
-
-
-def _carried_out(run: ScoringRun, done: int) -> int:
-    """Score, keep what was scored whatever happens, and return the exit status."""
-    output = run.output
-    try:
-        run(done)
-        if not run.tally.rows:
-            raise ValueError(_nothing_scored(run))
-        if output is not None:
-            output.finish()
-    except BrokenRowError as error:
-        stopped, status = f"{run.table.name}: {error}", EXIT_BROKEN_ROW
-    except KeyboardInterrupt:
-        stopped, status = "interrupted", EXIT_INTERRUPTED
-    else:
-        return 0
-    finally:
-        if output is not None:
-            output.close()
-    kept = "" if output is None or not output.kept else f", kept in {output.path}"
-    onward = "; go on with --resume" if kept and status == EXIT_INTERRUPTED else ""
-    say(f"rlrewards: {one_line(stopped)} (stopped after {run.tally.rows:,} rows{kept}{onward})")
+def _stopped(run: ScoringRun, why: str, status: int) -> int:
+    """Say why a run ended early and what is left of it; return its exit status."""
+    kept = onward = ""
+    if run.output is not None and run.output.kept:
+        kept = f", kept in {run.output.path}"
+        if status == EXIT_INTERRUPTED and run.output.resumable:
+            onward = "; go on with --resume"
+    say(f"rlrewards: {one_line(why)} (stopped after {run.tally.rows:,} rows{kept}{onward})")
     return status
-
-
-def _nothing_scored(run: ScoringRun) -> str:
-    if run.broken:
-        return f"{run.table.name}: none of its {run.broken:,} rows can be scored"
-    return f"{run.table.name}: holds no rows"
 
 
 def _reported(run: ScoringRun) -> None:
@@ -280,5 +244,5 @@ def _reported(run: ScoringRun) -> None:
     if run.output is not None:
         text += f"\nwritten: {run.output.out}\n"
     write_out(text)
-    if run.tally.statuses and not run.tally.graded:
+    if run.tally.verifies and not run.tally.graded:
         say("rlrewards: no row has a reference; name its column with --reference-column")

@@ -1,7 +1,8 @@
 """Which column of a data set is what, and a `Sample` out of each row.
 
-Come here to see what a row may hold: text, numbers as references, options as an object or a list,
-labels in any of the usual words.
+Come here to see which names columns have by default, which words a label may be written in, and
+what a CSV file, whose fields are all text, may hold. What a reference, options or chat messages
+may look like is in `messages`.
 """
 
 from __future__ import annotations
@@ -9,11 +10,22 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from string import ascii_uppercase
 from typing import Any
 
 from rlrewards.core import Sample
-from rlrewards.tables import Row, json_kind
+from rlrewards.messages import (
+    assistant_turns,
+    completion_text,
+    is_conversation,
+    is_nan,
+    kind_of,
+    plain_text,
+    prompt_key,
+    prompt_text,
+    read_options,
+    read_reference,
+)
+from rlrewards.tables import Row
 
 RIGHT_WORDS = ("true", "right", "correct", "yes", "1", "1.0")
 WRONG_WORDS = ("false", "wrong", "incorrect", "no", "0", "0.0")
@@ -84,13 +96,12 @@ class RowReader:
         Raises:
             ValueError: a field is missing or not what it should be; the message names it.
         """
-        label = self._named(row, "label", self.columns.label)
-        by = self._named(row, "by", self.columns.by)
+        label, by = self._named(row, self.columns.label), self._named(row, self.columns.by)
         return Item(
             number=row.number,
             sample=self.sample(row.values),
             label=None if label is None else _truth("label", label),
-            by=None if by is None else _plain_text(by),
+            by=None if by is None else plain_text(by),
         )
 
     def sample(self, values: Mapping[str, Any]) -> Sample:
@@ -100,117 +111,92 @@ class RowReader:
         def field(own: str | None, *defaults: str) -> Any:
             name = own or next((name for name in defaults if name in values), defaults[0])
             used.add(name)
-            value = values.get(name)
-            return None if self.text_cells and value == "" and name != completion else value
+            return self._given(values.get(name), keep_empty=name == completion)
 
         names = self.columns
         completion = names.completion or "completion"
-        prompt = _optional_text("prompt", field(names.prompt, "prompt", "question"))
+        prompt = _prompt(field(names.prompt, "prompt", "question"))
         truncated = field(names.truncated, "truncated")
         return Sample(
             completion=_completion(field(completion), completion),
-            reference=_reference(field(names.reference, "reference")),
-            prompt=prompt,
-            token_ids=_token_ids(self._listed(field(names.token_ids, "token_ids"))),
-            options=_options(self._listed(field(names.options, "options"))),
+            reference=read_reference(self._references(field(names.reference, "reference"))),
+            prompt=prompt_text(prompt),
+            token_ids=_token_ids(self._decoded("token_ids", field(names.token_ids, "token_ids"))),
+            options=read_options(self._decoded("options", field(names.options, "options"))),
             group=self._group(field(names.group, "group"), prompt),
             truncated=None if truncated is None else _truth("truncated", truncated),
             extra={name: value for name, value in values.items() if name not in used},
         )
 
-    def _named(self, row: Row, what: str, name: str | None) -> Any:
+    def _named(self, row: Row, name: str | None) -> Any:
         value = None if name is None else row.values.get(name)
-        return None if value == "" else value
+        return None if value == "" else self._given(value)
 
-    def _listed(self, value: Any) -> Any:
+    def _given(self, value: Any, *, keep_empty: bool = False) -> Any:
+        """Return None for what stands for an absent value: NaN and, in CSV, empty text."""
+        absent = is_nan(value) or (self.text_cells and value == "" and not keep_empty)
+        return None if absent else value
+
+    def _decoded(self, what: str, value: Any) -> Any:
         """Return a list or object that stands as JSON in a field of text."""
         if not (self.text_cells and isinstance(value, str)):
             return value
         try:
             return json.loads(value)
         except (ValueError, RecursionError):
-            return value
+            raise ValueError(f"{what} are {_shortened(value)}, not valid JSON") from None
 
-    def _group(self, value: Any, prompt: str | None) -> Hashable | None:
-        if value is None and self.group_by_prompt:
-            if prompt is None:
-                raise ValueError(
-                    "has neither group nor prompt, and the stack compares the completions of one "
-                    "prompt; name one with --group-column or --prompt-column"
-                )
-            return prompt
-        return value if value is None or isinstance(value, str | int) else json.dumps(value)
+    def _references(self, value: Any) -> Any:
+        """Return a JSON list of texts in a field of text as that list.
+
+        Any other field is one reference as it stands: `[1, 2]` may be an interval or a vector.
+        """
+        if not (self.text_cells and isinstance(value, str) and value.lstrip().startswith("[")):
+            return value
+        try:
+            several = json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+        return several if several and all(isinstance(one, str) for one in several) else value
+
+    def _group(self, value: Any, prompt: Any) -> Hashable | None:
+        if value is not None:
+            return value if isinstance(value, str | int) else plain_text(value)
+        if not self.group_by_prompt:
+            return None
+        key = prompt_key(prompt)
+        if key is None:
+            raise ValueError(
+                "has neither group nor prompt, and the stack compares the completions of one "
+                "prompt; name one with --group-column or --prompt-column"
+            )
+        return key
 
 
 def _completion(value: Any, name: str) -> str:
-    text = _text_of(value, "assistant")
-    if text is None:
-        raise ValueError(f"{name} is {json_kind(value)}, expected text")
-    return text
-
-
-def _optional_text(what: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    text = _text_of(value, None)
-    if text is None:
-        raise ValueError(f"{what} is {json_kind(value)}, expected text")
-    return text
-
-
-def _text_of(value: Any, role: str | None) -> str | None:
-    """Return text, or that of chat messages: the last one of `role`, or all of them."""
     if isinstance(value, str):
         return value
-    if not isinstance(value, list) or not value or not all(map(_is_message, value)):
-        return None
-    texts = [message["content"] for message in value if role in (None, message.get("role"))]
-    return None if not texts else texts[-1] if role else "\n".join(texts)
+    if not is_conversation(value):
+        raise ValueError(f"{name} is {kind_of(value)}, expected text or chat messages")
+    if not assistant_turns(value):
+        raise ValueError(f"{name} is a list without a message of the assistant")
+    return completion_text(value)
 
 
-def _is_message(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("content"), str)
-
-
-def _reference(value: Any) -> str | list[str] | None:
-    if value is None or isinstance(value, str):
+def _prompt(value: Any) -> Any:
+    if value is None or isinstance(value, str) or is_conversation(value):
         return value
-    if isinstance(value, list) and all(_is_text_or_number(item) for item in value):
-        return [_plain_text(item) for item in value] or None
-    if _is_text_or_number(value):
-        return _plain_text(value)
-    raise ValueError(f"reference is {json_kind(value)}, expected text, a number or a list of them")
-
-
-def _options(value: Any) -> dict[str, str] | None:
-    """Return options as letter -> text; a list is lettered from A, an absent letter is None."""
-    pairs = _pairs(value)
-    if pairs is None:
-        raise ValueError(
-            f"options are {json_kind(value)}, expected an object of texts by letter, or a list of "
-            "texts"
-        )
-    return {str(letter): _plain_text(text) for letter, text in pairs if text is not None} or None
-
-
-def _pairs(value: Any) -> list[tuple[Any, Any]] | None:
-    if value is None:
-        return []
-    if isinstance(value, dict):
-        value = list(value.items())  # and a Parquet map comes as a list of pairs
-    if not isinstance(value, list):
-        return None
-    if not all(isinstance(item, tuple) and len(item) == 2 for item in value):
-        value = list(zip(ascii_uppercase, value, strict=False))
-    texts = (text for _, text in value)
-    return value if all(text is None or _is_text_or_number(text) for text in texts) else None
+    raise ValueError(f"prompt is {kind_of(value)}, expected text or chat messages")
 
 
 def _token_ids(value: Any) -> Sequence[int] | None:
     if value is None:
         return None
     if not isinstance(value, list) or not all(type(item) is int for item in value):
-        raise ValueError(f"token_ids are {json_kind(value)}, expected a list of whole numbers")
+        raise ValueError(f"token_ids are {kind_of(value)}, expected a list of whole numbers")
+    for item in value:
+        if not -(2**63) <= item < 2**63:
+            raise ValueError(f"token_ids hold {_shortened(item)}, which does not fit into 64 bits")
     return value
 
 
@@ -223,14 +209,6 @@ def _truth(what: str, value: Any) -> bool:
     raise ValueError(
         f"{what} is {_shortened(value)}, expected true/false, 1/0, right/wrong or yes/no"
     )
-
-
-def _is_text_or_number(value: Any) -> bool:
-    return isinstance(value, str | int | float) and not isinstance(value, bool)
-
-
-def _plain_text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _shortened(value: Any, limit: int = 40) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -34,7 +36,7 @@ class ScoringProgress:
         self._begin = self._last_line = monotonic()
 
     def __enter__(self) -> ScoringProgress:
-        if not self._quiet and sys.stderr.isatty():
+        if not self._quiet and sys.stderr is not None and sys.stderr.isatty():
             self._bar = _bar()
             self._task = self._bar.add_task("scoring", total=self._table.size, rows=0)
             self._bar.start()
@@ -79,8 +81,22 @@ class ScoringProgress:
 
 
 def say(text: str) -> None:
-    """Write a line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Write a line to standard error, if anybody can read it there."""
+    if sys.stderr is None:  # closed by the shell: `2>&-`
+        return
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        silence(sys.stderr)
+
+
+def silence(stream: TextIO) -> None:
+    """Let what is still to be written to a stream that nobody reads go nowhere.
+
+    Otherwise Python fails once more when it flushes the stream at exit.
+    """
+    with suppress(OSError, ValueError):  # a stream without a descriptor has nothing to redirect
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def one_line(text: str, limit: int = 500) -> str:

@@ -74,6 +74,11 @@ def verdicts_of(reward: Reward, batch: Iterable[Sample]) -> list[Any]:
     ]
 
 
+def verifies(reward: Reward) -> bool:
+    """Whether a reward, or one inside it, asks for verdicts."""
+    return next(_verifiers(reward), None) is not None
+
+
 def _verifiers(reward: Any) -> Iterator[Any]:
     own = getattr(reward, "verifier", None)
     if own is not None:

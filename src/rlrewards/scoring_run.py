@@ -8,15 +8,17 @@ Either way records come out in the order of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
 from time import perf_counter
-from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar
 
 from rlrewards.columns import Columns, Item, RowReader
 from rlrewards.core import Sample, Scores, is_grouped
 from rlrewards.outputs import RECORD_COLUMNS, PartialFile, Record
+from rlrewards.scoring import verifies
 from rlrewards.tables import Row, Table
 from rlrewards.tally import Tally
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 BATCH_ROWS = 128
 # A column that none of the first rows has is taken for misspelt.
 PEEK_ROWS = 1000
+# How many values of the `by` column are told apart.
+BY_VALUES = 1000
 
 Score: TypeAlias = Callable[[Sequence[Sample]], Scores]
 T = TypeVar("T")
@@ -62,7 +66,9 @@ class ScoringRun:
 
     Attributes:
         tally: Numbers of all rows.
-        by: Numbers of the rows with each value of the `by` column, in order of first appearance.
+        by: Numbers of the rows with each value of the `by` column, in order of first appearance;
+            of no more than the first 1,000 values, so that memory is bounded.
+        by_rest: Numbers of the rows with further values; None when there are none.
         broken: How many rows could not be scored.
         scored: How many rows were scored now, not by the run that this one resumes.
         seconds: How long that took.
@@ -75,26 +81,50 @@ class ScoringRun:
     strict: bool
     output: PartialFile | None
     watcher: Watcher
-    tally: Tally = field(default_factory=Tally)
-    by: dict[str | None, Tally] = field(default_factory=dict)
-    broken: int = 0
-    scored: int = 0
-    seconds: float = 0.0
+    tally: Tally = field(init=False)
+    by: dict[str | None, Tally] = field(init=False, default_factory=dict)
+    by_rest: Tally | None = field(init=False, default=None)
+    broken: int = field(init=False, default=0)
+    scored: int = field(init=False, default=0)
+    seconds: float = field(init=False, default=0.0)
 
-    def __call__(self, done: int = 0) -> None:
-        """Score all rows but the first `done`, whose records the output holds already.
+    def __post_init__(self) -> None:
+        self.tally = Tally(verifies=verifies(self.stack))
+
+    def __call__(self) -> None:
+        """Score the rows that the output does not hold yet, and finish it.
 
         Raises:
             BrokenRowError: a row cannot be scored, and the run is strict.
-            ValueError: the table lacks a column, or a reward cannot work with its rows.
+            ValueError: no row can be scored, the table lacks a column, a reward cannot work with
+                its rows, or the output holds something else than an earlier part of this run.
         """
-        begin = perf_counter()
-        for batch in self._batches(done):
+        with (
+            nullcontext(0) if self.output is None else self.output.opened(self._identity()) as done
+        ):
+            begin = perf_counter()
+            for batch in self._batches(done):
+                if self.output is not None:
+                    self.output.append([record for _, record in batch])
+                self._add(batch)
+                self.scored += len(batch)
+                self.seconds = perf_counter() - begin
+            if not self.tally.rows:
+                raise ValueError(f"{self.table.name}: {self._why_nothing()}")
             if self.output is not None:
-                self.output.append([record for _, record in batch])
-            self._add(batch)
-            self.scored += len(batch)
-            self.seconds = perf_counter() - begin
+                self.output.finish()
+
+    def _identity(self) -> dict[str, Any]:
+        """Return what a run must share with another one to go on with its records."""
+        columns = {k: name for k, name in vars(self.columns).items() if k not in ("label", "by")}
+        return {
+            "stack": self.stack.fingerprint(),
+            "step": self.step,
+            "choice of columns": columns,
+        }
+
+    def _why_nothing(self) -> str:
+        return f"none of its {self.broken:,} rows can be scored" if self.broken else "holds no rows"
 
     def _batches(self, done: int) -> Iterator[list[tuple[Item, Record]]]:
         grouped = is_grouped(self.stack)
@@ -105,23 +135,38 @@ class ScoringRun:
         if grouped:
             whole = list(items)
             self._add_recorded(iter(whole), done)
-            return grouped_records(whole, score, done)
+            return grouped_records(whole, score, done, unit=self.table.unit)
         self._add_recorded(items, done)
-        return pointwise_records(items, score)
+        return pointwise_records(items, score, unit=self.table.unit)
 
     def _add_recorded(self, items: Iterator[Item], done: int) -> None:
         """Add up the first `done` items with the records that the output holds."""
         if self.output is None or not done:
             return
-        for record, item in zip(islice(self.output.records(), done), items, strict=False):
+        for line, record in enumerate(islice(self.output.records(), done), start=2):
+            item = next(items, None)
+            if item is None or item.number != record["line"]:
+                raise self.output.damaged(line)
             self._add([(item, record)])
 
     def _add(self, batch: Sequence[tuple[Item, Record]]) -> None:
         for item, record in batch:
             self.tally.add(item, record)
             if self.columns.by is not None:
-                self.by.setdefault(item.by, Tally()).add(item, record)
+                self._tally_by(item.by).add(item, record)
         self.watcher.advance(len(batch))
+
+    def _tally_by(self, value: str | None) -> Tally:
+        """Return the tally of a value; all values beyond the first 1,000 share one."""
+        found = self.by.get(value, self.by_rest if len(self.by) >= BY_VALUES else None)
+        if found is not None:
+            return found
+        new = Tally(verifies=self.tally.verifies, examples=0)
+        if len(self.by) < BY_VALUES:
+            self.by[value] = new
+        else:
+            self.by_rest = new
+        return new
 
     def _broken(self, number: int, problem: str) -> None:
         self.broken += 1
@@ -180,14 +225,16 @@ def readable_items(
             yield item
 
 
-def pointwise_records(items: Iterable[Item], score: Score) -> Iterator[list[tuple[Item, Record]]]:
-    """Score items in batches as they come."""
+def pointwise_records(
+    items: Iterable[Item], score: Score, *, unit: str = "row"
+) -> Iterator[list[tuple[Item, Record]]]:
+    """Score items in batches as they come; `unit` is what their numbers count."""
     for batch in _batches(items):
-        yield list(zip(batch, _scored(batch, score), strict=True))
+        yield list(zip(batch, _scored(batch, score, unit), strict=True))
 
 
 def grouped_records(
-    items: Sequence[Item], score: Score, done: int = 0
+    items: Sequence[Item], score: Score, done: int = 0, *, unit: str = "row"
 ) -> Iterator[list[tuple[Item, Record]]]:
     """Score whole groups, and hand on each row once all rows before it are scored.
 
@@ -196,10 +243,11 @@ def grouped_records(
         score: Maps samples to their scores.
         done: How many of the first items have a record already; a group that is not wholly among
             them is scored again as a whole.
+        unit: What the numbers of the items count.
     """
     records: dict[int, Record] = {}
     for batch in _group_batches(items, done):
-        scored = _scored([items[index] for index in batch], score)
+        scored = _scored([items[index] for index in batch], score, unit)
         records |= {index: new for index, new in zip(batch, scored, strict=True) if index >= done}
         ready = []
         while done in records:
@@ -225,16 +273,29 @@ def _group_batches(items: Sequence[Item], done: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _scored(batch: Sequence[Item], score: Score) -> list[Record]:
+def _scored(batch: Sequence[Item], score: Score, unit: str) -> list[Record]:
     try:
         scores = score([item.sample for item in batch])
     except (ValueError, TypeError) as error:
-        first, last = min(item.number for item in batch), max(item.number for item in batch)
-        raise ValueError(f"cannot score rows {first} to {last}: {error}") from error
+        raise _at_culprit(batch, score, unit, error) from error
     return [
         {"line": item.number} | record | {"fingerprint": scores.fingerprint}
         for item, record in zip(batch, scores.to_records(), strict=True)
     ]
+
+
+def _at_culprit(batch: Sequence[Item], score: Score, unit: str, error: Exception) -> ValueError:
+    """Return the error with the number of the first row that it befalls when scored alone."""
+    for item in batch:
+        try:
+            score([item.sample])
+        except type(error) as alone:
+            why = str(alone).replace("sample 0 of the batch", f"this {unit}")
+            return ValueError(f"cannot score {unit} {item.number}: {why}")
+        except Exception:
+            break
+    first, last = min(item.number for item in batch), max(item.number for item in batch)
+    return ValueError(f"cannot score {unit}s {first} to {last}: {error}")
 
 
 def require_column_names(stack: Stack) -> None:

@@ -12,9 +12,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rlrewards.progress import one_line
+from rlrewards.progress import one_line, silence
 from rlrewards.scoring_run import ScoringRun
-from rlrewards.tally import Example, Mean, Tally
+from rlrewards.tally import NOT_VERIFIED, Example, Mean, Tally
 from rlrewards.verify.verdict import Status
 
 # Columns of the confusion table: what a verdict says, and the statuses that say it.
@@ -48,13 +48,13 @@ def _parts(run: ScoringRun) -> Iterator[RenderableType]:
     tally = run.tally
     yield _headline(run)
     yield _means(tally)
-    if tally.statuses:
+    if tally.verifies:
         yield Text(_accuracy_line(tally))
         yield _verdicts(tally)
     if run.columns.by is not None:
         yield _split(run.columns.by, run.by)
         if len(run.by) > _VALUES_SHOWN:
-            yield Text(f"… and {len(run.by) - _VALUES_SHOWN:,} more values of {run.columns.by}")
+            yield Text(_not_shown(run.columns.by, run.by, run.by_rest))
     if tally.confusions:
         yield _confusions(tally)
         yield Text(_confusion_line(tally))
@@ -91,9 +91,10 @@ def _means(tally: Tally) -> Table:
 
 
 def _accuracy_line(tally: Tally) -> str:
+    shut_out = f", {tally.shut_out:,} of them {NOT_VERIFIED}" if tally.shut_out else ""
     return (
         f"accuracy {_percent(tally.accuracy)} (95 % interval {_interval(tally)}): "
-        f"{tally.correct:,} right of {tally.graded:,} graded"
+        f"{tally.correct:,} right of {tally.graded:,} graded{shut_out}"
     )
 
 
@@ -101,13 +102,15 @@ def _verdicts(tally: Tally) -> Table:
     table = _table("verdict", "rows")
     for status in Status:
         table.add_row(status, f"{tally.statuses[status]:,}")
+    if tally.statuses[NOT_VERIFIED]:
+        table.add_row(NOT_VERIFIED, f"{tally.statuses[NOT_VERIFIED]:,}")
     return table
 
 
 def _split(column: str, by: dict[str | None, Tally]) -> Table:
-    shown = [Status.NO_ANSWER, Status.UNDECIDED]
-    if any(tally.statuses[Status.NO_REFERENCE] for tally in by.values()):
-        shown.append(Status.NO_REFERENCE)
+    rare = (Status.NO_REFERENCE, NOT_VERIFIED)
+    found = [status for status in rare if any(tally.statuses[status] for tally in by.values())]
+    shown = [Status.NO_ANSWER, Status.UNDECIDED, *found]
     table = _table(column, "rows", "total", "accuracy", "95 % interval", *shown)
     for value in _sorted(by)[:_VALUES_SHOWN]:
         tally = by[value]
@@ -120,6 +123,11 @@ def _split(column: str, by: dict[str | None, Tally]) -> Table:
             *(f"{tally.statuses[status]:,}" for status in shown),
         )
     return table
+
+
+def _not_shown(column: str, by: Collection[str | None], rest: Tally | None) -> str:
+    others = "" if rest is None else f", and {rest.rows:,} rows with yet others"
+    return f"… and {len(by) - _VALUES_SHOWN:,} more values of {column}{others}"
 
 
 def _mean(mean: Mean) -> str:
@@ -146,9 +154,11 @@ def _sorted(values: Collection[str | None]) -> list[str | None]:
 
 
 def _confusions(tally: Tally) -> Table:
-    table = _table("label \\ verdict", *_SAYS)
+    shut_out = {NOT_VERIFIED: (NOT_VERIFIED,)} if tally.statuses[NOT_VERIFIED] else {}
+    says: dict[str, tuple[str, ...]] = {**_SAYS, **shut_out}
+    table = _table("label \\ verdict", *says)
     for label, name in ((True, "right"), (False, "wrong")):
-        counts = (sum(tally.confusions[label, s] for s in found) for found in _SAYS.values())
+        counts = (sum(tally.confusions[label, s] for s in found) for found in says.values())
         table.add_row(name, *(f"{count:,}" for count in counts))
     return table
 
@@ -205,11 +215,10 @@ def _table(first: str, *others: str) -> Table:
 
 def write_out(text: str) -> None:
     """Write text to standard output; a reader that has gone (`| head`) is no error."""
+    if sys.stdout is None:  # closed by the shell: `>&-`
+        return
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        import os
-
-        # What Python still flushes at exit goes nowhere, instead of failing once more.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, cast
 
+from rlrewards.messages import kind_of
+
 STDIN = "-"
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 CSV_DELIMITERS = {".csv": ",", ".tsv": "\t"}
@@ -74,9 +76,12 @@ def open_table(path: str) -> Iterator[Table]:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: the suffix is unknown, or the content is not what the suffix says.
+        ValueError: the suffix is unknown, the content is not what the suffix says, or standard
+            input is closed.
     """
     if path == STDIN:
+        if sys.stdin is None:
+            raise ValueError("standard input is closed; give a file")
         yield JsonLines("standard input", sys.stdin.buffer)
         return
     if Path(path).is_dir():
@@ -172,7 +177,7 @@ def _json_row(number: int, line: bytes) -> Row:
     except (ValueError, RecursionError) as error:  # a number of too many digits, too deep a nest
         return Row(number, problem=f"not JSON that can be read: {error}")
     if not isinstance(values, dict):
-        return Row(number, problem=f"not a JSON object but {json_kind(values)}")
+        return Row(number, problem=f"not a JSON object but {kind_of(values)}")
     return Row(number, values)
 
 
@@ -252,11 +257,22 @@ class ParquetRows:
     def __iter__(self) -> Iterator[Row]:
         try:
             for batch in self._file.iter_batches(batch_size=self._batch_rows):
-                for values in batch.to_pylist():
+                for values in _values(batch):
                     self._read += 1
-                    yield Row(self._read, values)
+                    broken = isinstance(values, str)
+                    yield Row(self._read, problem=values) if broken else Row(self._read, values)
         except (ValueError, OSError) as error:
             raise ValueError(f"{self.name}: cannot be read as Parquet: {error}") from None
+
+
+def _values(batch: Any) -> list[Any]:
+    """Return the rows of a batch as dicts; one that Python has no values for as its problem."""
+    try:
+        return cast(list[Any], batch.to_pylist())
+    except (ValueError, OverflowError) as error:  # such as a time in nanoseconds, or the year 20000
+        if batch.num_rows == 1:
+            return [f"a value cannot be read: {error}"]
+        return [row for n in range(batch.num_rows) for row in _values(batch.slice(n, 1))]
 
 
 def require_pyarrow() -> Any:
@@ -271,23 +287,6 @@ def require_pyarrow() -> Any:
     except ImportError:
         raise ValueError('Parquet needs pyarrow: pip install "rlrewards[parquet]"') from None
     return pyarrow
-
-
-def json_kind(value: Any) -> str:
-    """Return what JSON calls a value, for messages.
-
-    >>> json_kind([1, 2])
-    'a list'
-    """
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, int | float):
-        return "a number"
-    if isinstance(value, str):
-        return "text"
-    return "an object" if isinstance(value, dict) else "a list"
 
 
 def _unpacked(stream: Any) -> Any:

@@ -1,11 +1,13 @@
-"""What a run of scoring adds up to: means, verdicts, labels, row by row, in constant memory.
+"""What a run of scoring adds up to: means, verdicts, labels, row by row, in bounded memory.
 
 `Tally.add` takes one scored row; the properties are the numbers of the summary.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +17,12 @@ from rlrewards.outputs import RECORD_COLUMNS, Record
 from rlrewards.verify.verdict import Status
 
 EXAMPLES = 10
+# Stands beside the statuses: a row whose verifying reward was shut out by a gate.
+NOT_VERIFIED = "not verified"
+# How many reasons for UNDECIDED are told apart, and the name of the rest.
+REASONS = 100
+OTHER_REASONS = "(other reasons)"
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 
 
 @dataclass
@@ -53,11 +61,22 @@ class Example:
 
 @dataclass
 class Tally:
-    """Counts and means of the rows so far."""
+    """Counts and means of the rows so far.
 
+    Attributes:
+        verifies: Whether the stack verifies, so that a row without a verdict was shut out.
+        examples: How many rows of each kind are kept to be shown.
+        statuses: Rows by the status of their verdict, or `NOT_VERIFIED`.
+        shut_out: Rows that have a reference and yet no verdict.
+        confusions: Labelled rows by label and status.
+    """
+
+    verifies: bool = True
+    examples: int = EXAMPLES
     rows: int = 0
     means: dict[str, Mean] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
+    shut_out: int = 0
     confusions: Counter[tuple[bool, str]] = field(default_factory=Counter)
     undecided: list[Example] = field(default_factory=list)
     confused: list[Example] = field(default_factory=list)
@@ -69,24 +88,44 @@ class Tally:
         for name, value in record.items():
             if name == "total" or name not in RECORD_COLUMNS:
                 self.means.setdefault(name, Mean()).add(value)
-        status = record["verdict_status"]
-        if status is not None:
-            self._add_verdict(item, record, status)
+        if self.verifies:
+            self._add_verdict(item, record, record["verdict_status"] or NOT_VERIFIED)
 
     def _add_verdict(self, item: Item, record: Record, status: str) -> None:
         self.statuses[status] += 1
         if item.label is not None:
             self.confusions[item.label, status] += 1
-        if status == Status.UNDECIDED:
-            self.undecided_reasons[record["verdict_why"]] += 1
-            _keep(self.undecided, item, record)
+        if status == NOT_VERIFIED:
+            self.shut_out += _is_given(item.sample.reference)
+        elif status == Status.UNDECIDED:
+            self._count_reason(reason_kind(record["verdict_why"]))
+            self._keep(self.undecided, item, record)
         elif is_confused(item.label, status):
-            _keep(self.confused, item, record)
+            self._keep(self.confused, item, record)
+
+    def _count_reason(self, kind: str) -> None:
+        known = kind in self.undecided_reasons or len(self.undecided_reasons) < REASONS
+        self.undecided_reasons[kind if known else OTHER_REASONS] += 1
+
+    def _keep(self, examples: list[Example], item: Item, record: Record) -> None:
+        """Keep the first few rows."""
+        if len(examples) < self.examples:
+            examples.append(
+                Example(
+                    number=item.number,
+                    status=record["verdict_status"],
+                    why=record["verdict_why"],
+                    answer=record["verdict_answer"],
+                    reference=item.sample.reference,
+                    label=item.label,
+                )
+            )
 
     @property
     def graded(self) -> int:
-        """Rows that could be graded: those with a verdict other than NO_REFERENCE."""
-        return self.statuses.total() - self.statuses[Status.NO_REFERENCE]
+        """Rows with a reference: those with a verdict other than NO_REFERENCE, or shut out."""
+        ungraded = self.statuses[Status.NO_REFERENCE] + self.statuses[NOT_VERIFIED]
+        return self.statuses.total() - ungraded + self.shut_out
 
     @property
     def correct(self) -> int:
@@ -95,7 +134,7 @@ class Tally:
 
     @property
     def accuracy(self) -> float | None:
-        """EQUAL as a share of the graded rows, so that UNDECIDED counts as not right."""
+        """EQUAL as a share of the graded rows: all that is not EQUAL counts as not right."""
         return self.correct / self.graded if self.graded else None
 
     @property
@@ -104,7 +143,7 @@ class Tally:
         return wilson_interval(self.correct, self.graded) if self.graded else None
 
     def labelled(self, label: bool) -> int:
-        """Return how many rows with a verdict carry this label."""
+        """Return how many rows carry this label."""
         return sum(count for (found, _), count in self.confusions.items() if found is label)
 
     def confused_count(self, label: bool) -> int:
@@ -122,21 +161,22 @@ def is_confused(label: bool | None, status: str) -> bool:
     >>> is_confused(True, "DIFFERENT"), is_confused(True, "UNDECIDED")
     (True, False)
     """
-    if label is None or status in (Status.UNDECIDED, Status.NO_REFERENCE):
+    if label is None or status in (Status.UNDECIDED, Status.NO_REFERENCE, NOT_VERIFIED):
         return False
     return label is not (status == Status.EQUAL)
 
 
-def _keep(examples: list[Example], item: Item, record: Record) -> None:
-    """Keep the first few rows."""
-    if len(examples) < EXAMPLES:
-        examples.append(
-            Example(
-                number=item.number,
-                status=record["verdict_status"],
-                why=record["verdict_why"],
-                answer=record["verdict_answer"],
-                reference=item.sample.reference,
-                label=item.label,
-            )
-        )
+def reason_kind(why: str) -> str:
+    """Return a verdict's reason without what differs from row to row.
+
+    That is the text before the first colon, and what stands in quotes.
+
+    >>> reason_kind("other words: 'a cat' for 'a dog'"), reason_kind("units 'm' and 'h'")
+    ('other words', "units '…' and '…'")
+    """
+    return _QUOTED.sub("'…'", why).partition(":")[0]
+
+
+def _is_given(reference: str | Sequence[str] | None) -> bool:
+    several = [reference] if isinstance(reference, str) else reference or ()
+    return any(one.strip() for one in several)

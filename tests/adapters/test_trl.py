@@ -28,11 +28,6 @@ import rlrewards as rr
 from rlrewards.adapters.trl import (
     AsyncRewardFunction,
     JsonlSink,
-    completion_text,
-    message_text,
-    prompt_text,
-    read_options,
-    read_reference,
     reward_functions,
 )
 from rlrewards.core import Sample
@@ -349,41 +344,21 @@ class TestSink:
 
 
 class TestTexts:
-    @pytest.mark.parametrize(
-        ("completion", "turn", "text"),
-        [
-            ("plain", "last", "plain"),
-            ([], "last", ""),
-            ([{"role": "assistant", "content": "one"}], "last", "one"),
-            ([{"role": "assistant", "content": None, "tool_calls": []}], "last", ""),
-            ([{"role": "assistant"}], "last", ""),
-            ([{"role": "tool", "content": "42"}], "last", ""),
-        ],
-    )
-    def test_simple_completions(self, completion: Any, turn: Any, text: str) -> None:
-        assert completion_text(completion, turn) == text
-
     TURNS = (
         {"role": "assistant", "content": "Let me look.", "tool_calls": [{"type": "function"}]},
         {"role": "tool", "name": "search", "content": "\\boxed{7}"},
-        {"role": "assistant", "content": "It is 4."},
-        {"role": "user", "content": "Sure?"},
+        {"role": "assistant", "reasoning_content": "4?", "content": "It is 4."},
     )
 
     @pytest.mark.parametrize(
         ("turn", "text"),
         [
-            ("last", "It is 4."),
-            ("all", "Let me look.\n\nIt is 4."),
+            ("last", "<think>4?</think>It is 4."),
+            ("all", "Let me look.\n\n<think>4?</think>It is 4."),
             (0, "Let me look."),
-            (1, "It is 4."),
-            (-2, "Let me look."),
-            (2, ""),
-            (-3, ""),
         ],
     )
     def test_the_graded_turn_is_a_choice(self, turn: Any, text: str) -> None:
-        assert completion_text(self.TURNS, turn) == text
         assert seen([list(self.TURNS)], turn=turn)[0].completion == text
 
     @pytest.mark.parametrize("turn", ["first", None, 1.5, True])
@@ -391,33 +366,11 @@ class TestTexts:
         with pytest.raises(ValueError, match="turn="):
             reward_functions(length, turn=turn)
 
-    def test_text_parts_are_joined_and_others_ignored(self) -> None:
-        parts = [
-            {"type": "text", "text": "a"},
-            {"type": "image", "image": object()},
-            {"type": "text", "text": "b"},
-            "c",
-        ]
-        assert message_text({"content": parts}) == "abc"
-        assert completion_text([{"role": "assistant", "content": parts}]) == "abc"
-
-    @pytest.mark.parametrize("key", ["reasoning_content", "reasoning", "thinking"])
-    def test_reasoning_comes_first(self, key: str) -> None:
-        message = {"role": "assistant", key: "2 + 2", "content": "4"}
-        assert completion_text([message]) == "<think>2 + 2</think>4"
-        assert completion_text([message | {key: None}]) == "4"
-        assert completion_text([message | {key: ""}]) == "4"
-
     def test_the_prompt_is_what_the_user_asked_last(self) -> None:
         chat = [
-            {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "1 + 1?"},
-            {"role": "assistant", "content": "2"},
             {"role": "user", "content": [{"type": "text", "text": "2 + 2?"}]},
         ]
-        assert prompt_text(chat) == "2 + 2?"
-        assert prompt_text(chat[:1]) is None
-        assert prompt_text("2 + 2?") == "2 + 2?"
         assert seen(prompts=[chat])[0].prompt == "2 + 2?"
 
 
@@ -478,42 +431,15 @@ class TestColumns:
         with pytest.raises(ValueError, match=r"'refrence'.*reference, options, group"):
             reward_functions(length, columns={"refrence": "gold"})
 
-    @pytest.mark.parametrize(
-        ("cell", "reference"),
-        [
-            (None, None),
-            ("4", "4"),
-            (4, "4"),
-            (0.5, "0.5"),
-            (["4", "four"], ("4", "four")),
-            ([], ()),
-        ],
-    )
-    def test_references(self, cell: Any, reference: Any) -> None:
-        assert read_reference(cell) == reference
+    def test_references_and_options_are_read(self) -> None:
+        [sample] = seen(answer=[["4", 5]], choices=[{"label": ["1", "2"], "text": ["x", "y"]}])
+        assert (sample.reference, sample.options) == (("4", "5"), {"1": "x", "2": "y"})
+        assert seen(answer=[float("nan")])[0].reference is None
 
-    @pytest.mark.parametrize("cell", [{"ground_truth": "4"}, [None], [["4"]], object()])
-    def test_an_unreadable_reference_is_an_error(self, cell: Any) -> None:
-        with pytest.raises(TypeError, match="a reference must be"):
-            read_reference(cell)
-
-    @pytest.mark.parametrize(
-        ("cell", "options"),
-        [
-            (None, None),
-            (["yes", "no"], {"A": "yes", "B": "no"}),
-            ({"A": "yes", "B": "no", "C": None}, {"A": "yes", "B": "no"}),
-            ({"label": ["1", "2"], "text": ["yes", "no"]}, {"1": "yes", "2": "no"}),
-        ],
-    )
-    def test_options(self, cell: Any, options: Any) -> None:
-        assert read_options(cell) == options
-        assert seen(choices=[cell])[0].options == options
-
-    @pytest.mark.parametrize("cell", ["yes", 3, ["x"] * 27])
-    def test_unreadable_options_are_an_error(self, cell: Any) -> None:
-        with pytest.raises(TypeError, match="options must be"):
-            read_options(cell)
+    @pytest.mark.parametrize("columns", [{"answer": [{"value": "4"}]}, {"options": ["yes"]}])
+    def test_what_cannot_be_read_is_an_error(self, columns: Any) -> None:
+        with pytest.raises(ValueError, match=r"expected .*; say which column holds it: columns="):
+            seen(**columns)
 
 
 class TestGroups:

@@ -15,29 +15,24 @@ Neither TRL nor torch is imported here.
 from __future__ import annotations
 
 import asyncio
-import json
-import sys
 import threading
 import warnings
-from collections import defaultdict, deque
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Real
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
+from rlrewards.adapters.distributed import with_group_mates, world_size
+from rlrewards.adapters.sinks import JsonlSink, Sink, records_of
+from rlrewards.adapters.translation import Translation, checked_columns, token_id_tuple
 from rlrewards.core import Reward, Sample, Scores, name_of
+from rlrewards.messages import Turn
+from rlrewards.scoring import verifies
 from rlrewards.stack import Stack
 from rlrewards.verify.verdict import Status
 
-# Columns that are taken for a field of the sample unless `columns` says otherwise; the first that
-# the data set has counts.
-DEFAULT_COLUMNS: dict[str, tuple[str, ...]] = {
-    "reference": ("reference", "answer", "ground_truth", "final_answer", "solution"),
-    "options": ("options", "choices"),
-}
-FIELDS = ("reference", "options", "group", "prompt", "truncated")
-REASONING_KEYS = ("reasoning_content", "reasoning", "thinking")
+__all__ = ["AsyncRewardFunction", "JsonlSink", "RewardFunction", "Scoring", "reward_functions"]
+
 # What TRL and the Trainer log themselves: a part of that name would be averaged with it.
 RESERVED_METRICS = {
     *("reward", "reward_std", "frac_reward_zero_std", "loss", "policy_loss", "aux_loss", "kl"),
@@ -46,11 +41,6 @@ RESERVED_METRICS = {
 }
 UNDECIDED_WINDOW = 512
 UNDECIDED_MINIMUM = 64
-
-Turn: TypeAlias = int | Literal["last", "all"]
-Sink: TypeAlias = Callable[[list[dict[str, Any]]], object]
-Message: TypeAlias = Mapping[str, Any]
-Messages: TypeAlias = Sequence[Message]
 
 
 def reward_functions(
@@ -76,9 +66,9 @@ def reward_functions(
         eos_token_id: Id, or ids, that end a completion. A completion whose last id is another one
             is `truncated`; without it, whether one was truncated is unknown.
         columns: Field of the sample (reference, options, group, prompt, truncated) to the column
-            of the data set that holds it. By default the reference is the first of
-            `DEFAULT_COLUMNS["reference"]` that is there, the options likewise. All columns that are
-            not mapped are in `Sample.extra`.
+            of the data set that holds it. By default the reference is the first of the columns
+            reference, answer, ground_truth, final_answer and solution that is there, and the
+            options come from options or choices. All other columns are in `Sample.extra`.
         turn: Which assistant turn of a conversation is graded: "last", "all" (joined by a blank
             line), or an index as in a list.
         asynchronous: Whether the functions are coroutines; by default when a part of the stack is.
@@ -107,7 +97,7 @@ def reward_functions(
     scoring = Scoring(
         stack=whole,
         translation=Translation(
-            eos_token_ids=_eos_ids(eos_token_id), columns=_checked_columns(columns), turn=turn
+            eos_token_ids=token_id_tuple(eos_token_id), columns=checked_columns(columns), turn=turn
         ),
         verdict_sink=verdict_sink,
         undecided_warning=undecided_warning,
@@ -166,22 +156,6 @@ class AsyncRewardFunction(RewardFunction):
         """Return what `RewardFunction` does; the parts that wait run concurrently."""
         call = Call(prompts, completions, completion_ids, columns)
         return _column(await self.scoring.ascores(call, self.part), self.part)
-
-
-@dataclass(frozen=True)
-class JsonlSink:
-    """A sink that appends the records to a file of JSON lines.
-
-    Records of several processes may share the file: each batch is written at once.
-    """
-
-    path: str | Path
-
-    def __call__(self, records: list[dict[str, Any]]) -> None:
-        """Append the records."""
-        lines = "".join(json.dumps(record, default=str) + "\n" for record in records)
-        with open(self.path, "a", encoding="utf-8") as file:
-            file.write(lines)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -256,7 +230,7 @@ class Scoring:
         with self._state.lock:
             slot = self._slot(call, part)
             if slot.scores is None:
-                samples = self.translation.samples(call)
+                samples = self._samples(call)
                 batch = with_group_mates(samples) if self.stack.grouped else samples
                 scores = self.stack.score(batch, step=call.step)
                 slot.scores = self._reported(call, samples, scores)
@@ -271,14 +245,19 @@ class Scoring:
         return await asyncio.shield(slot.task)
 
     async def _scored(self, call: Call) -> Scores:
-        samples = self.translation.samples(call)
-        if self.stack.grouped and _world_size() > 1:
+        samples = self._samples(call)
+        if self.stack.grouped and world_size() > 1:
             raise RuntimeError(
                 "a grouped reward in several processes needs its group gathered, which is done "
                 "for synchronous functions alone; pass asynchronous=False"
             )
         scores = await self.stack.ascore(samples, step=call.step)
         return self._reported(call, samples, scores)
+
+    def _samples(self, call: Call) -> list[Sample]:
+        return self.translation.samples(
+            call.prompts, call.completions, call.completion_ids, call.columns
+        )
 
     def _slot(self, call: Call, part: str) -> _Slot:
         """Return the slot of this batch; a function that asks twice wants it scored anew."""
@@ -295,7 +274,7 @@ class Scoring:
         self._log(call, scores)
         self._watch(scores)
         if self.verdict_sink is not None:
-            self.verdict_sink(_records(samples, scores))
+            self.verdict_sink(records_of(samples, scores))
         return scores
 
     def _log(self, call: Call, scores: Scores) -> None:
@@ -303,7 +282,7 @@ class Scoring:
         if log_metric is not None:
             for name, value in (_means(scores) | _verdict_shares(scores)).items():
                 log_metric(f"{self.metric_prefix}{name}", value)
-        if log_extra is not None and _verifies(self.stack):
+        if log_extra is not None and verifies(self.stack):
             log_extra("verdict", [None if v is None else str(v.status) for v in scores.verdicts])
 
     def _watch(self, scores: Scores) -> None:
@@ -375,281 +354,8 @@ def _verdict_shares(scores: Scores) -> dict[str, float]:
     }
 
 
-def _records(samples: list[Sample], scores: Scores) -> list[dict[str, Any]]:
-    return [
-        {
-            "step": scores.step,
-            "prompt": sample.prompt,
-            "completion": sample.completion,
-            "reference": sample.reference,
-            "truncated": sample.truncated,
-            **record,
-            "fingerprint": scores.fingerprint,
-        }
-        for sample, record in zip(samples, scores.to_records(), strict=True)
-    ]
-
-
-def _verifies(reward: Any) -> bool:
-    children: Callable[[], tuple[Any, ...]] = getattr(reward, "children", tuple)
-    return getattr(reward, "verifier", None) is not None or any(map(_verifies, children()))
-
-
-# ---------------------------------------------------------------------------------------------
-# Groups that several processes hold
-
-
-def with_group_mates(samples: list[Sample]) -> list[Sample]:
-    """Return the samples, and behind them those of their groups that other processes hold.
-
-    A trainer deals the completions of a step out to its processes, so that a group may straddle
-    them. Only the samples of such groups travel. Every process must call this for every batch, as
-    TRL's processes do; in a single process nothing happens.
-    """
-    if _world_size() == 1:
-        return samples
-    holders: dict[Hashable, set[int]] = defaultdict(set)
-    for rank, groups in enumerate(_gathered({sample.group for sample in samples})):
-        for group in groups:
-            holders[group].add(rank)
-    straddling = {group for group, ranks in holders.items() if len(ranks) > 1}
-    if not straddling:
-        return samples
-    here = _distributed().get_rank()
-    shared = _gathered([sample for sample in samples if sample.group in straddling])
-    foreign = (sample for rank, others in enumerate(shared) if rank != here for sample in others)
-    return samples + [sample for sample in foreign if here in holders[sample.group]]
-
-
-def _distributed() -> Any:
-    """Return `torch.distributed` where some other module has loaded and started it, else None."""
-    distributed = sys.modules.get("torch.distributed")
-    ready = distributed is not None and distributed.is_available() and distributed.is_initialized()
-    return distributed if ready else None
-
-
-def _world_size() -> int:
-    distributed = _distributed()
-    return 1 if distributed is None else int(distributed.get_world_size())
-
-
-def _gathered(value: Any) -> list[Any]:
-    """Return the value of each process, by rank."""
-    values: list[Any] = [None] * _world_size()
-    _distributed().all_gather_object(values, value)
-    return values
-
-
-# ---------------------------------------------------------------------------------------------
-# From TRL's arguments to samples
-
-
-@dataclass(frozen=True)
-class Translation:
-    """How the arguments of a reward function become samples; see `reward_functions`."""
-
-    eos_token_ids: tuple[int, ...] | None = None
-    columns: tuple[tuple[str, str], ...] = ()
-    turn: Turn = "last"
-
-    def __post_init__(self) -> None:
-        whole = isinstance(self.turn, int) and not isinstance(self.turn, bool)
-        if self.turn not in ("last", "all") and not whole:
-            raise ValueError(f"turn={self.turn!r}; allowed: 'last', 'all' or an index")
-
-    def samples(self, call: Call) -> list[Sample]:
-        """Return one sample for each completion.
-
-        Completions of one prompt, reference and set of options are one group, unless a column
-        is mapped to `group`.
-
-        Raises:
-            ValueError: a mapped column is not there, or the arguments differ in length.
-            TypeError: a reference or options are of a type that cannot be read.
-        """
-        columns = call.columns
-        source = self._source(columns)
-        rest = {name: value for name, value in columns.items() if name not in source.values()}
-        return [
-            self._sample(
-                prompt,
-                completion,
-                None if call.completion_ids is None else call.completion_ids[index],
-                {field: columns[name][index] for field, name in source.items()},
-                {name: value[index] for name, value in rest.items()},
-            )
-            for index, (prompt, completion) in enumerate(
-                zip(call.prompts, call.completions, strict=True)
-            )
-        ]
-
-    def _source(self, columns: Mapping[str, Any]) -> dict[str, str]:
-        """Return the column that each field is read from."""
-        mapped = dict(self.columns)
-        for name, column in mapped.items():
-            if column not in columns:
-                known = ", ".join(sorted(columns)) or "none"
-                raise ValueError(
-                    f"columns maps {name} to {column!r}, which is not a column of the data set; "
-                    f"columns there: {known}"
-                )
-        defaults = {
-            name: next((alias for alias in aliases if alias in columns), None)
-            for name, aliases in DEFAULT_COLUMNS.items()
-            if name not in mapped
-        }
-        return mapped | {name: column for name, column in defaults.items() if column is not None}
-
-    def _sample(
-        self,
-        prompt: Any,
-        completion: Any,
-        token_ids: Sequence[int] | None,
-        fields: Mapping[str, Any],
-        extra: dict[str, Any],
-    ) -> Sample:
-        reference = read_reference(fields.get("reference"))
-        options = read_options(fields.get("options"))
-        asked = (_prompt_key(prompt), reference, None if options is None else (*options.items(),))
-        return Sample(
-            completion=completion_text(completion, self.turn),
-            reference=reference,
-            prompt=fields["prompt"] if "prompt" in fields else prompt_text(prompt),
-            token_ids=token_ids,
-            options=options,
-            group=fields.get("group", asked),
-            truncated=fields["truncated"] if "truncated" in fields else self._truncated(token_ids),
-            extra=extra,
-        )
-
-    def _truncated(self, token_ids: Sequence[int] | None) -> bool | None:
-        if self.eos_token_ids is None or token_ids is None or len(token_ids) == 0:
-            return None
-        return int(token_ids[-1]) not in self.eos_token_ids
-
-
-def completion_text(completion: str | Messages, turn: Turn = "last") -> str:
-    """Return the text of the model's turn; "" when there is no such turn.
-
-    Messages of other roles (tools) are left out. `reasoning_content` comes first, as
-    `<think>…</think>`.
-
-    >>> completion_text([{"role": "assistant", "reasoning_content": "2 + 2", "content": "4"}])
-    '<think>2 + 2</think>4'
-    """
-    if isinstance(completion, str):
-        return completion
-    turns = [_turn_text(message) for message in completion if message.get("role") == "assistant"]
-    if turn == "all":
-        return "\n\n".join(turns)
-    index = -1 if turn == "last" else turn
-    return turns[index] if -len(turns) <= index < len(turns) else ""
-
-
-def prompt_text(prompt: str | Messages | None) -> str | None:
-    """Return the text that was asked: of a conversation, the last message of the user.
-
-    >>> prompt_text([{"role": "system", "content": "Be brief."}, {"role": "user", "content": "2"}])
-    '2'
-    """
-    if prompt is None or isinstance(prompt, str):
-        return prompt
-    asked = [message_text(message) for message in prompt if message.get("role") == "user"]
-    return asked[-1] if asked else None
-
-
-def message_text(message: Message) -> str:
-    """Return a message's text: its content, or the text parts of it joined.
-
-    >>> message_text({"content": [{"type": "image"}, {"type": "text", "text": "What is it?"}]})
-    'What is it?'
-    """
-    content = message.get("content")
-    if isinstance(content, str):
-        return content
-    return "".join(map(_part_text, content or ()))
-
-
-def _part_text(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    text = part.get("text") if part.get("type", "text") == "text" else None
-    return text or ""
-
-
-def _turn_text(message: Message) -> str:
-    reasoning = next((message[key] for key in REASONING_KEYS if message.get(key)), None)
-    text = message_text(message)
-    return f"<think>{reasoning}</think>{text}" if isinstance(reasoning, str) else text
-
-
-def _prompt_key(prompt: str | Messages | None) -> Hashable:
-    if prompt is None or isinstance(prompt, str):
-        return prompt
-    return tuple((message.get("role"), message_text(message)) for message in prompt)
-
-
-def read_reference(value: Any) -> str | tuple[str, ...] | None:
-    """Return a cell of the reference column: a text, several acceptable ones, or None.
-
-    Numbers become their text.
-
-    >>> read_reference(["1/2", 0.5])
-    ('1/2', '0.5')
-    """
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, Real):
-        return str(value)
-    if isinstance(value, list | tuple) and all(isinstance(v, str | Real) for v in value):
-        return tuple(map(str, value))
-    raise TypeError(
-        f"a reference must be a text, a number, a list of these or None, got {value!r}; "
-        "name the right column: columns={'reference': ...}"
-    )
-
-
-def read_options(value: Any) -> dict[str, str] | None:
-    """Return a cell of the options column as letter -> text.
-
-    It may be a mapping (letters whose text is None are left out), a list of texts (lettered from
-    A), or the `{"label": [...], "text": [...]}` that `datasets` makes of a list of records.
-
-    >>> read_options(["yes", "no"])
-    {'A': 'yes', 'B': 'no'}
-    """
-    if value is None:
-        return None
-    if isinstance(value, Mapping):
-        if set(value) == {"label", "text"} and not isinstance(value["text"], str):
-            return dict(zip(value["label"], value["text"], strict=True))
-        return {str(letter): str(text) for letter, text in value.items() if text is not None}
-    if isinstance(value, list | tuple) and len(value) <= 26:
-        return {chr(ord("A") + index): str(text) for index, text in enumerate(value)}
-    raise TypeError(
-        f"options must be a mapping of letters to texts, a list of at most 26 texts or None, "
-        f"got {value!r}"
-    )
-
-
 # ---------------------------------------------------------------------------------------------
 # Checks of the parameters
-
-
-def _eos_ids(value: int | Sequence[int] | None) -> tuple[int, ...] | None:
-    if value is None:
-        return None
-    return (value,) if isinstance(value, int) else tuple(value)
-
-
-def _checked_columns(columns: Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
-    for name in columns or {}:
-        if name not in FIELDS:
-            raise ValueError(
-                f"columns names the field {name!r}; fields of a sample that a column can fill: "
-                f"{', '.join(FIELDS)}"
-            )
-    return tuple((columns or {}).items())
 
 
 def _check_names(stack: Stack, prefix: str) -> None:
