@@ -70,7 +70,15 @@ def test_numbers(text, value):
         ("30°", 30, "angle"),
         ("30 degrees", 30, "angle"),
         ("18 apples", 18, "apple"),
-        ("3 miles per hour", 3, "mile hour"),
+        ("3 miles per hour", 3, "length time^-1"),
+        ("24 cm^2", 24, "length^2"),
+        (r"24 \text{ cm}^2", 24, "length^2"),
+        ("9.8 m/s²", Fraction(49, 5), "length time^-2"),
+        ("5 square feet", 5, "length^2"),
+        ("$18 per day", 18, "dollar"),
+        ("USD 18", 18, "dollar"),
+        ("18 (dollars)", 18, "dollar"),
+        ("5 L", 5, "volume"),
     ],
 )
 def test_units(text, value, dimension):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rlrewards.verify.text import compare_text, is_prose, number_named
+from rlrewards.verify.number_words import number_named
+from rlrewards.verify.text import compare_text, is_prose
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,8 @@ def test_number_words(text, number):
     assert number_named(text) == number
 
 
-@pytest.mark.parametrize("text", ["fives", "five five", "twenty ten", "", "dog", "x" * 100])
+@pytest.mark.parametrize(
+    "text", ["fives", "five five", "twenty ten", "", "dog", "x" * 100, "-five", "five six"]
+)
 def test_no_number_words(text):
     assert number_named(text) is None

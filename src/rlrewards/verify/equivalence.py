@@ -8,20 +8,23 @@ pass on. The reference decides how both sides are read.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from rlrewards.verify.normalize import normalize, tidy
+from rlrewards.verify.number_words import number_named
 from rlrewards.verify.parse import Collection, Kind, Quantity, parse, split_top_level
 from rlrewards.verify.symbolic import Budget, symbolic
-from rlrewards.verify.text import compare_text, is_prose, number_named
-from rlrewards.verify.units import UNITS
+from rlrewards.verify.text import compare_text, is_prose
+from rlrewards.verify.units import words_of
 from rlrewards.verify.verdict import Status, Tier
 
 MAX_ITEMS = 200
 MAX_LENGTH = 10_000
-_KNOWN_DIMENSIONS = frozenset(unit.dimension for unit in UNITS.values())
+MAX_DEPTH = 12
+MAX_LEFTOVERS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +45,24 @@ class Terms:
         rel_tol: Relative tolerance for numbers; 0 compares them exactly.
         significant: Significant digits to which numbers must agree, None for all.
         prompt: The question, where it is known.
+        depth: How many collections the two answers are inside.
     """
 
     budget: Budget
     rel_tol: float = 0.0
     significant: int | None = None
     prompt: str | None = None
+    depth: int = 0
+
+    def inside(self) -> Terms:
+        """Return the terms for an item of a collection."""
+        return replace(self, depth=self.depth + 1)
 
 
 def compare(answer: str, reference: str, terms: Terms) -> Decision:
     """Climb the ladder and return the first decision; UNDECIDED when no rung decides."""
+    if terms.depth > MAX_DEPTH:
+        return Decision(Status.NO_ANSWER, Tier.EXACT, "nested too deeply")
     if len(answer) > MAX_LENGTH + 10 * len(reference):
         return _different(Tier.STRING, f"{len(answer)} characters for {len(reference)}")
     if len(reference) > MAX_LENGTH:
@@ -87,7 +98,10 @@ def _string(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 
 _NAME = re.compile(r"[A-Za-z]|[A-Z]{2,}")
-_CHOICE = re.compile(r"[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*\S.*)?", re.DOTALL)
+_CHOICE = re.compile(r"(?:[Oo]ption\s+)?[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*(\S.*))?", re.DOTALL)
+_OTHER_LETTER = re.compile(
+    r"(?<![\w'])[A-Z](?![\w'])|\b(?:not|no|wrong|incorrect|or)\b", re.IGNORECASE
+)
 
 
 def _names(answer: str, reference: str, terms: Terms) -> Decision | None:
@@ -97,7 +111,7 @@ def _names(answer: str, reference: str, terms: Terms) -> Decision | None:
         return None
     other = normalize(answer)
     option = _CHOICE.fullmatch(other) if len(name) == 1 and name.isupper() else None
-    if option is not None:
+    if option is not None and not _OTHER_LETTER.search(option[2] or ""):
         same = option[1] == name
         return Decision(
             Status.EQUAL if same else Status.DIFFERENT, Tier.CHOICE, f"{option[1]} for {name}"
@@ -108,7 +122,8 @@ def _names(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 
 _ASSIGNMENT = re.compile(
-    r"\s*((?:\\[A-Za-z]+|[A-Za-z])(?:_(?:\{[^{}]*\}|\w))?'?(?:\([A-Za-z](?:,[A-Za-z])*\))?)"
+    r"\s*((?:\\[A-Za-z]+|[A-Za-z])(?:_(?:\{[^{}]*\}|\w))?'?(?:\([A-Za-z](?:,[A-Za-z])*\))?"
+    r"|\\text\{[A-Za-z ]{2,30}\}|(?!(?:not|false|wrong)\b)[A-Z]?[a-z]{2,15}(?: [a-z]{2,15})?)"
     r"\s*=(?!=)\s*([^=<>]+)",
     re.DOTALL,
 )
@@ -144,20 +159,16 @@ def _exact(answer: str, reference: str, terms: Terms) -> Decision | None:
     given, gold = _read(answer), _read(reference)
     if isinstance(gold, Quantity):
         if isinstance(given, Quantity):
-            return _quantities(given, gold, terms)
+            return _quantities(given, gold, reference, terms)
         if isinstance(given, Collection):
-            return _one_against_several(given, reference, terms)
-        return None
+            if len(given.items) == 1:
+                return compare(given.items[0], reference, terms.inside())
+            return _different(Tier.EXACT, f"{len(given.items)} values for one")
     if isinstance(gold, Collection):
         if isinstance(given, Collection):
             return _collections(given, gold, terms)
         if isinstance(given, Quantity):
-            if gold.kind in (Kind.SET, Kind.LIST) and len(gold.items) == 1:
-                return compare(answer, gold.items[0], terms)
-            items = split_top_level(tidy(answer)) or ()
-            if len(items) > 1:  # 25,100 is a number by itself, and a list beside another
-                return _collections(Collection(Kind.LIST, items), gold, terms)
-            return _different(Tier.EXACT, f"one value for {len(gold.items)}")
+            return _one_for_several(answer, gold, terms)
     return None
 
 
@@ -165,40 +176,52 @@ def _read(text: str) -> Quantity | Collection | None:
     parsed = parse(text)
     if isinstance(parsed, Quantity | Collection):
         return parsed
-    named = number_named(text)
+    named = number_named(normalize(text))
     return None if named is None else Quantity(Fraction(named))
 
 
-def _one_against_several(given: Collection, reference: str, terms: Terms) -> Decision | None:
-    if len(given.items) == 1:
-        return compare(given.items[0], reference, terms)
-    items = split_top_level(tidy(reference)) or ()
-    if len(items) > 1:
-        return _collections(given, Collection(Kind.LIST, items), terms)
-    return _different(Tier.EXACT, f"{len(given.items)} values for one")
+def _one_for_several(answer: str, gold: Collection, terms: Terms) -> Decision:
+    if gold.kind in (Kind.SET, Kind.LIST) and len(gold.items) == 1:
+        return compare(answer, gold.items[0], terms.inside())
+    items = tuple(item.strip() for item in tidy(answer).split(","))
+    padded = any(len(item) > 1 and item.startswith("0") for item in items)
+    if gold.kind is Kind.LIST and len(items) == len(gold.items) > 1 and not padded:
+        # 25,100 is a number by itself; beside the list 25, 100 it is that list.
+        return _collections(Collection(Kind.LIST, items), gold, terms)
+    return _different(Tier.EXACT, f"one value for {len(gold.items)}")
 
 
-def _quantities(given: Quantity, gold: Quantity, terms: Terms) -> Decision:
+def _quantities(given: Quantity, gold: Quantity, reference: str, terms: Terms) -> Decision:
     left, right = _in_common_unit(given, gold)
     if left is None or right is None:
-        known = {given.unit.dimension, gold.unit.dimension} if given.unit and gold.unit else set()
-        if known <= _KNOWN_DIMENSIONS or given.value != gold.value:
-            return _different(Tier.EXACT, f"{given!r} for {gold!r}")
-        return Decision(Status.UNDECIDED, Tier.EXACT, f"units {given!r} and {gold!r}")
+        return _different(Tier.EXACT, f"{given!r} for {gold!r}")
     for value, target in _percent_readings(left, right):
         why = _agreement(value, target, terms)
+        if why and not _unit_is_vouched(given, gold, reference, terms):
+            return Decision(Status.UNDECIDED, Tier.EXACT, f"the unit of {given!r}")
         if why:
             return _equal(Tier.EXACT, why)
     return _different(Tier.EXACT, f"{given!r} for {gold!r}")
+
+
+def _unit_is_vouched(given: Quantity, gold: Quantity, reference: str, terms: Terms) -> bool:
+    """Whether the answer's unit is known, is the reference's, or is what the question asks for."""
+    if given.unit is None or given.unit == gold.unit:
+        return True
+    if not given.unit.vouched:
+        context = words_of(reference) | words_of(terms.prompt or "")
+        return words_of(given.unit.name) <= context
+    return gold.unit is None or gold.unit.vouched
 
 
 def _in_common_unit(given: Quantity, gold: Quantity) -> tuple[Quantity | None, Quantity | None]:
     """Return both in one unit; a unit that one side left out is that of the other."""
     if given.unit is None or gold.unit is None or given.unit == gold.unit:
         return given, gold
-    if given.unit.dimension != gold.unit.dimension:
-        return None, None
-    return _times(given, given.unit.factor), _times(gold, gold.unit.factor)
+    if given.unit.dimension == gold.unit.dimension:
+        return _times(given, given.unit.factor), _times(gold, gold.unit.factor)
+    unknown = not (given.unit.vouched and gold.unit.vouched)
+    return (given, gold) if unknown else (None, None)
 
 
 def _times(quantity: Quantity, factor: Fraction) -> Quantity:
@@ -271,7 +294,7 @@ def _rounded(value: Fraction, digits: int) -> Fraction:
 _UNORDERED = frozenset({Kind.LIST, Kind.SET})
 
 
-def _collections(given: Collection, gold: Collection, terms: Terms) -> Decision | None:
+def _collections(given: Collection, gold: Collection, terms: Terms) -> Decision:
     kinds = {given.kind, gold.kind}
     if Kind.INTERVAL in kinds and (len(kinds) > 1 or given.brackets != gold.brackets):
         return _different(
@@ -287,43 +310,70 @@ def _collections(given: Collection, gold: Collection, terms: Terms) -> Decision 
     if len(ours) > MAX_ITEMS:
         return Decision(Status.UNDECIDED, Tier.EXACT, f"more than {MAX_ITEMS} items")
     if kinds <= _UNORDERED:
-        return _matched(list(ours), theirs, terms)
-    return _all_of([compare(a, b, terms) for a, b in zip(ours, theirs, strict=True)])
+        return _matched(ours, theirs, terms.inside())
+    return _all_of(compare(a, b, terms.inside()) for a, b in zip(ours, theirs, strict=True))
+
+
+def _value_key(item: str) -> Hashable:
+    """Return what equal items have in common, as far as that takes no comparison."""
+    parsed = parse(item)
+    if isinstance(parsed, Quantity) and parsed.unit is None and not parsed.percent:
+        return parsed.value
+    return normalize(item)
 
 
 def _distinct(items: tuple[str, ...]) -> tuple[str, ...]:
-    seen: dict[Fraction | str, str] = {}
+    return tuple({_value_key(item): item for item in items}.values())
+
+
+def _matched(ours: tuple[str, ...], theirs: tuple[str, ...], terms: Terms) -> Decision:
+    """Pair the items of two collections without order: equal ones first, then one by one."""
+    same = Counter(map(_value_key, ours)) & Counter(map(_value_key, theirs))
+    left, right = _without(ours, same.copy()), _without(theirs, same)
+    if len(right) > MAX_LEFTOVERS:
+        return Decision(Status.UNDECIDED, Tier.EXACT, f"{len(right)} items to be paired")
+    return _all_of(_best_partner(left, item, terms) for item in right)
+
+
+def _without(items: tuple[str, ...], taken: Counter[Hashable]) -> list[str]:
+    left = []
     for item in items:
-        parsed = parse(item)
-        seen.setdefault(parsed.value if isinstance(parsed, Quantity) else normalize(item), item)
-    return tuple(seen.values())
+        key = _value_key(item)
+        if taken[key]:
+            taken[key] -= 1
+        else:
+            left.append(item)
+    return left
 
 
-def _matched(ours: list[str], theirs: tuple[str, ...], terms: Terms) -> Decision:
-    """Pair the items of two collections without order."""
-    found: list[Decision] = []
-    for item in theirs:
-        decisions = []
-        for index, other in enumerate(ours):
-            decision = compare(other, item, terms)
-            decisions.append(decision)
-            if decision.status is Status.EQUAL:
-                del ours[index]
-                break
-        found.append(
-            next((d for d in decisions if d.status is not Status.DIFFERENT), decisions[-1])
-        )
-    return _all_of(found)
+def _best_partner(left: list[str], item: str, terms: Terms) -> Decision:
+    """Take the first item that equals `item` out of `left`; else say what came nearest."""
+    best: Decision | None = None
+    for index, other in enumerate(left):
+        decision = compare(other, item, terms)
+        if decision.status is Status.EQUAL:
+            del left[index]
+            return decision
+        if best is None or decision.status is Status.UNDECIDED:
+            best = decision
+    return best or _different(Tier.EXACT, f"nothing for {item[:40]}")
 
 
-def _all_of(decisions: list[Decision]) -> Decision:
-    """Return EQUAL if all are, else the first that is DIFFERENT, else the first UNDECIDED."""
-    for status in (Status.DIFFERENT, Status.UNDECIDED):
-        for decision in decisions:
-            if decision.status is status:
-                return decision
-    dearest = max((decision.tier for decision in decisions), key=list(Tier).index)
-    return _equal(dearest if dearest is not Tier.STRING else Tier.EXACT, "all items agree")
+def _all_of(decisions: Iterable[Decision]) -> Decision:
+    """Return EQUAL if all are, else the first DIFFERENT one, else the first that is not EQUAL."""
+    open_one: Decision | None = None
+    dearest = Tier.EXACT
+    for decision in decisions:
+        if decision.status is Status.DIFFERENT:
+            return decision
+        if decision.status is not Status.EQUAL:
+            open_one = open_one or decision
+        elif _ORDER.index(decision.tier) > _ORDER.index(dearest):
+            dearest = decision.tier
+    return open_one or _equal(dearest, "all items agree")
+
+
+_ORDER = list(Tier)
 
 
 # ---------------------------------------------------------------------------------------------

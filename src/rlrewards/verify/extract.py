@@ -30,6 +30,7 @@ Span = tuple[int, int]
 
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
 MAX_NESTED_BOXES = 8
+MAX_BOXES = 50
 LENIENT_WINDOW = 20_000
 MAX_NORMALIZED = 10_000
 
@@ -91,12 +92,21 @@ def find_answer(
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
-    text = Text(completion[start:], options, lenient)
+    text = Text(_without_end_tokens(completion[start:]), options, lenient)
     for rule in _RULES:
         found = rule(text)
         if found is not None:
             return _shifted(found, start)
     return Found(None, "no final answer found")
+
+
+_END_TOKENS = re.compile(r"(?:\s{0,9}(?:<\|[A-Za-z_]{1,30}\|>|</s>|<eos>|<pad>)){1,20}\s{0,9}\Z")
+
+
+def _without_end_tokens(text: str) -> str:
+    """Return a text without the special tokens that a tokenizer may leave at its end."""
+    end = _END_TOKENS.search(text, max(0, len(text) - 400))
+    return text if end is None else text[: end.start()]
 
 
 def _shifted(found: Found, offset: int) -> Found:
@@ -120,7 +130,7 @@ def _end_of_reasoning(completion: str, tags: tuple[str, str], prefilled: bool) -
 # The rules: each returns None to pass on
 
 
-_TAG = re.compile(r"<(/?)answer>", re.IGNORECASE)
+_TAG = re.compile(r"<\s{0,9}(/?)\s{0,9}answer\b[^<>]{0,99}>", re.IGNORECASE)
 
 
 def _answer_tag(text: Text) -> Found | None:
@@ -183,15 +193,31 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
         return None
     final = [boxes[-1]]
     for box in reversed(boxes[:-1]):
-        if _ENDS_SENTENCE.search(text.completion, box.outer[1], final[0].outer[0]):
+        if _ENDS_SENTENCE.search(text.completion, box.outer[1], final[-1].outer[0]):
             break
-        final.insert(0, box)
+        final.append(box)
+        if len(final) > MAX_BOXES:
+            return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
+    final.reverse()
+    if any(_is_touched(text.completion, box.outer) for box in final):
+        return Found(None, "something touches the box")
     parts = [text.found(box.inner, rule) for box in final]
     empty = next((part for part in parts if part.answer is None), None)
     if empty is not None or len(parts) == 1:
         return empty or parts[0]
     whole = ", ".join(part.answer.text for part in parts if part.answer)
     return Found(Answer(whole, (final[0].inner[0], final[-1].inner[1]), rule))
+
+
+_BEFORE_BOX = re.compile(r"(?:[-+−*/^_\d]|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/*]|\\(?:times|cdot)")
+
+
+def _is_touched(completion: str, outer: Span) -> bool:
+    """Whether a sign, a digit or an operator makes another number of what is in the box."""
+    start, stop = outer
+    before = _BEFORE_BOX.search(completion[max(start - 8, 0) : start])
+    return before is not None or _BEHIND_BOX.match(completion, stop) is not None
 
 
 _ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
@@ -253,9 +279,15 @@ _JSON_FIELD = re.compile(
 )
 
 
+_JSON_NUMBER = re.compile(
+    r'(?<!\\)"(?:final_)?answer"\s{0,9}:\s{0,9}(?:"((?:[^"\\]|\\.){0,500})"|(-?[\d.,]{1,50}))\s{0,9}\}\s*\Z'
+)
+
+
 def _json_field(text: Text) -> Found | None:
     if text.options is None:
-        return None
+        field = _JSON_NUMBER.search(text.completion, max(0, len(text.completion) - 1000))
+        return None if field is None else text.found(field.span(1 if field[1] else 2), "json")
     fields = list(_JSON_FIELD.finditer(text.completion))
     if not fields:
         return None
@@ -276,6 +308,9 @@ def _hashes(text: Text) -> Found | None:
     if line is None:
         return None
     final = not text.completion[line.end() :].strip()
+    lead = _LEAD.match(text.completion, *line.span(1))
+    if lead is not None:
+        return text.found((lead.end(), line.end()), "hashes")
     return text.found(line.span(1), "hashes") if final or _NUMERIC_START.match(line[1]) else None
 
 
@@ -285,12 +320,13 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _PHRASE = re.compile(
-    r"\b(?:final\s+answer\b[*_\"]{0,3}\s*(?:is\b|:|=|\n)"
-    r"|the\s+(?:correct\s+)?(?:answer|option|choice)\b[*_\"]{0,3}"
-    r"(?:\s+to\s[^.:\n]{1,80}?)?\s*(?:is\b|:|=)"
-    r"|answer\b[*_\"]{0,3}\s*[:=])[\s:*_\"]*"
+    r"(?:\bfinal\s+answer\b[*_\"]{0,3}\s*(?:is\b|:|=|\n)"
+    r"|\b(?:the|my|our)\s+(?:correct\s+)?(?:answer|option|choice)\b[*_\"]{0,3}"
+    r"(?:\s+to\s[^.:\n]{1,80}?)?\s*(?:is\b|(?:would|should|must|will)\s+be\b|:|=)"
+    r"|\banswer\b[*_\"]{0,3}\s*(?:[:=]|is\b(?!\s+(?:correct|right|wrong|known|unclear|unknown)))"
+    r"|^\W{0,4}answer\W{0,4}\n)[\s:*_\"`]*"
     r"(?:(?:therefore|thus|hence|so|clearly|simply|just|then|indeed|exactly)\b[\s,:*_]*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.MULTILINE,
 )
 _LINE_A = re.compile(r"^[ \t]*A:[ \t]*", re.MULTILINE)
 
@@ -305,9 +341,15 @@ def _phrase(text: Text) -> Found | None:
 
 
 _STOP = re.compile(r"\n|[.!?](?=[\"')\]*]*(?:\s|$))")
-_REASON = re.compile(r",?\s+(?:because|since|which|as\s+(?:it|we|the))\b", re.IGNORECASE)
-_DISPLAY = re.compile(r"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$|\\\((.*?)\\\)|\$([^$\n]+)\$)", re.DOTALL)
-_GOES_ON = re.compile(r"[ \t]*(?:(?:,\s*)?(?:and|or)\b|,(?=\s*[-\d$\\(])|[A-Za-z%])")
+_REASON = re.compile(r"\b(?:because|since|which|as\s(?:it|we|the))\b", re.IGNORECASE)
+_IN_DOLLARS = r"\$((?:\\.|[^$\n\\]){1,2000})\$"
+_DISPLAY = re.compile(rf"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$|\\\((.*?)\\\)|{_IN_DOLLARS})", re.DOTALL)
+# What may follow a formula that is a whole answer; anything else is a part of it.
+_FORMULA_ENDS = re.compile(
+    r"[ \t]*(?:\Z|\n|[.!?]?[\"')\]*]*(?:\s|\Z)(?![ \t]*(?:[-+/(&\\$\d]|or\b|and\b|[a-z]))"
+    r"|[.!?][\"')\]*]*(?:\s|\Z)|,\s*(?:which|because|since|as|so|where|thus)\b"
+    r"|(?:because|since|which|where|when|for|as)\b)"
+)
 
 
 def _end_of_statement(text: Text, start: int) -> int:
@@ -315,12 +357,12 @@ def _end_of_statement(text: Text, start: int) -> int:
     completion = text.completion
     formula = _DISPLAY.match(completion, start)
     behind = start if formula is None else formula.end()
-    if formula is not None and _GOES_ON.match(completion, behind) is None:
+    if formula is not None and _FORMULA_ENDS.match(completion, behind) is not None:
         return behind
     end = _STOP.search(completion, behind)
     stop = len(completion) if end is None else end.start()
     reason = None if text.options is not None else _REASON.search(completion, behind, stop)
-    return stop if reason is None else reason.start()
+    return stop if reason is None else len(completion[: reason.start()].rstrip(" \t,("))
 
 
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*[.!]?\s*\Z")
@@ -378,7 +420,7 @@ _RULES: tuple[Callable[[Text], Found | None], ...] = (
     _lenient,
 )
 
-_EDGES = " \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"
+_EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
 
 
 def _trimmed(completion: str, span: Span) -> Span:

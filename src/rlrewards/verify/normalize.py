@@ -14,6 +14,9 @@ import re
 import unicodedata
 from functools import lru_cache
 
+# Longer texts are worked out anew each time, so that what is remembered stays small.
+REMEMBERED_LENGTH = 400
+
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", "0123456789+-=()")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ]+")
@@ -36,6 +39,7 @@ _SYMBOLS = str.maketrans(
         "⟩": r"\rangle ", "〈": r"\langle ", "〉": r"\rangle ", "→": r"\to ", "∧": r"\wedge ",
         "∨": r"\vee ", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "⁄": "/", "∕": "/",
         "，": ",", "：": ":", "（": "(", "）": ")", "％": "%", "＄": r"\$",
+        "º": r"^\circ ", "…": "...",
     }
 )  # fmt: skip
 
@@ -53,10 +57,14 @@ def plain_unicode(text: str) -> str:
     text = _VULGAR.sub(_fraction_of, text)
     text = _ROOT.sub(_root_of, text)
     text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS)).translate(_SYMBOLS)
-    return "".join(char for char in text if unicodedata.category(char) not in _INVISIBLE)
+    return "".join(char for char in text if not _is_invisible(char))
 
 
-_INVISIBLE = frozenset({"Cf", "Mn", "Co"})  # zero-width, bidirectional, variation selectors
+def _is_invisible(char: str) -> bool:
+    return unicodedata.category(char) in _INVISIBLE or "\ufe00" <= char <= "\ufe0f"
+
+
+_INVISIBLE = frozenset({"Cf", "Co"})  # zero-width, bidirectional, private
 
 
 def _fraction_of(match: re.Match[str]) -> str:
@@ -102,7 +110,9 @@ _FONTS = re.compile(
 )
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _THOUSANDS_BRACE = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
-_THOUSANDS_SPACE = re.compile(r"(?<![\d.])\d{1,3}(?:(?:\\,|\\ |\\;|[ \u2009\u202f])\d{3})+(?!\d)")
+_THOUSANDS_SPACE = re.compile(
+    r"(?<![\d.])\d{1,3}(?:(?:\\,|\\ |\\;|[ \u2009\u202f])\d{3})+(?![\d/]|\s*/)"
+)
 _SHORT_FRACTION = re.compile(r"\\frac\s*(\d|[A-Za-z]|\{[^{}]*\})\s*(\d|[A-Za-z]|\{[^{}]*\})")
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[A-Za-z])(?![A-Za-z])")
 _SHORT_SCRIPT = re.compile(r"([\^_])\s*\{\s*([A-Za-z0-9])\s*\}")
@@ -156,7 +166,7 @@ def _unwrapped_math(text: str) -> str:
 
 
 def _without_final_stop(text: str) -> str:
-    while text.endswith((".", ",", ";")) and not text.endswith(r"\,"):
+    while text.endswith((".", ",", ";")) and not text.endswith((r"\,", "...")):
         text = text[:-1].rstrip()
     return text
 
@@ -170,7 +180,6 @@ _LOOSE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
 _COMMAND_END = re.compile(r"(\\[A-Za-z]+) (?![A-Za-z])")
 
 
-@lru_cache(maxsize=4096)
 def normalize(text: str) -> str:
     r"""Return the key under which two spellings of one formula or word agree.
 
@@ -179,12 +188,19 @@ def normalize(text: str) -> str:
     >>> normalize("1 1/2") == normalize("11/2")
     False
     """
+    return _normalize_short(text) if len(text) <= REMEMBERED_LENGTH else _normalize(text)
+
+
+def _normalize(text: str) -> str:
     text = tidy(text)
     text = _FONTS.sub(_unmarked, text) if "\\" in text else text
     text = _SHORT_SCRIPT.sub(r"\1\2", text)
     text = _GAPS.sub(" ", text)
     text = _COMMAND_END.sub(r"\1", _LOOSE.sub("", text))
     return _without_final_stop(text.strip())
+
+
+_normalize_short = lru_cache(maxsize=4096)(_normalize)
 
 
 def _unmarked(match: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
-from rlrewards.verify.normalize import tidy
+from rlrewards.verify.normalize import REMEMBERED_LENGTH, tidy
 from rlrewards.verify.units import SCALES, UNITS, Unit, unit_named
 
 MAX_DIGITS = 2_000
@@ -77,17 +77,18 @@ Parsed: TypeAlias = Quantity | Collection | Unparsed
 
 _INTEGER = r"(?:\d{1,3}(?:,\d{3})+|\d+)"
 _DECIMAL = rf"(?:{_INTEGER}?\.\d+|{_INTEGER}\.?)"
-_FRACTION = r"\\frac\s*\{\s*(?P<over>[-+]?\d[\d,]*)\s*\}\s*\{\s*(?P<under>\d[\d,]*)\s*\}"
+_FRACTION = rf"\\frac\s*\{{\s*(?P<over>[-+]?{_INTEGER})\s*\}}\s*\{{\s*(?P<under>{_INTEGER})\s*\}}"
 _NUMBER = re.compile(
     rf"""
+    (?:=\s*|(?i:exactly|(?:a\s+)?total\s+of|only|just)\s+)?
     (?P<approx>(?:\\approx|~|≈|(?i:approximately|about|roughly|around)\b)\s*)?
     (?P<sign>[-+]\s*)?
-    (?P<money>\\?\$|[£€¥₹])?\s*
+    (?P<money>\\?\$|[£€¥₹]|(?:USD|EUR|GBP|JPY|INR)(?=\s))?\s*
     (?P<sign2>[-+]\s*)?
     (?:
         (?:(?P<whole>{_INTEGER})\s*)?{_FRACTION}
       | (?:(?P<whole2>{_INTEGER})\s+)?
-        (?P<above>\d[\d,]*)\s*/\s*(?P<below>\d[\d,]*)
+        (?P<above>{_INTEGER})\s*/\s*(?P<below>{_INTEGER})(?!,?\d)
       | (?P<decimal>{_DECIMAL})
         (?:\s*(?:\\times|\\cdot|\*|×|x)\s*10\s*\^\s*\{{?\s*\(?(?P<power>[-+]?\d+)\)?\s*\}}?
           |[eE](?P<exponent>[-+]?\d+))?
@@ -97,11 +98,12 @@ _NUMBER = re.compile(
 )
 _RATIO = re.compile(r"(\d+)\s*(?::|\bto\b)\s*(\d+)")
 _FONT = re.compile(r"\\(?:text|mathrm|textrm|textbf|mathbf|operatorname|mbox)\s*\{([^{}]*)\}")
-_PERCENT = re.compile(r"\s*(?:\\?%|percent\b|per\s+cent\b)\s*", re.IGNORECASE)
+_PERCENT = re.compile(
+    r"\s*(?:\\?%|\\text\s*\{\s*percent\s*\}|percent\b|per\s+cent\b)\s*", re.IGNORECASE
+)
 _SCALE = re.compile(r"\s*(hundred|thousand|million|billion|trillion|dozen)s?\b", re.IGNORECASE)
 
 
-@lru_cache(maxsize=4096)
 def parse(text: str) -> Parsed:
     r"""Read one answer.
 
@@ -116,11 +118,20 @@ def parse(text: str) -> Parsed:
     """
     if len(text) > MAX_LENGTH:
         return Unparsed(f"at most {MAX_LENGTH} characters", MAX_LENGTH)
+    return _parse_short(text) if len(text) <= REMEMBERED_LENGTH else _parse(text)
+
+
+def _parse(text: str) -> Parsed:
     text = without_parentheses(tidy(text))
+    upright = _FONT.fullmatch(text)
+    text = upright[1].strip() if upright else text
     quantity = _quantity(text)
     if isinstance(quantity, Quantity):
         return quantity
     return _collection(text) or quantity
+
+
+_parse_short = lru_cache(maxsize=4096)(_parse)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -200,31 +211,43 @@ def _with_unit(text: str, match: re.Match[str], value: Fraction) -> Quantity | U
     unit = UNITS[match["money"].lstrip("\\")] if match["money"] else None
     if rest:
         named = _unit_after(text, end, rest, spaced=end < len(text) and text[end].isspace())
-        if named is None or (unit is not None and named.dimension != unit.dimension):
-            return Unparsed("a number" if unit is None else "an amount of money", end)
-        unit = named
+        if named is None:
+            return Unparsed("a number", end)
+        if unit is not None and not named.vouched:
+            return Unparsed("an amount of money", end)
+        if unit is None or named.dimension not in _AFTER_MONEY:
+            unit = named if unit is None or named.dimension == unit.dimension else None
+            if unit is None:
+                return Unparsed("an amount of money", end)
     approximate = bool(match["approx"])
     return Quantity(value, _digits(match), unit, percent is not None, approximate, place)
 
 
+# What may stand behind "$18" and says when, to whom or in which sum it is paid.
+_AFTER_MONEY = frozenset(
+    {"time^-1", "months^-1", "total", "person", "day", "week", "month", "hour"}
+)
+
+
 def _unit_after(text: str, end: int, rest: str, *, spaced: bool) -> Unit | None:
-    """Return the unit that `rest` names: in `\\text{}`, or words after a space."""
-    marked = _FONT.fullmatch(rest)
-    if marked is not None:
-        return UNITS.get(marked[1].strip()) or unit_named(marked[1])
+    """Return the unit that `rest` names: in `\\text{}`, in brackets, or words after a space."""
     bare = _FONT.sub(r" \1 ", rest).strip()
+    marked = bare != rest
+    if bare.startswith("(") and bare.endswith(")"):
+        bare, spaced = bare[1:-1].strip(), True
     if bare in ("^\\circ", "$", "\\$", "€", "£", "¥", "¢"):
         return UNITS[bare]
-    if len(bare) == 1:
+    if len(bare) == 1 and not marked:
         return UNITS.get(bare) if spaced and "\\" not in text else None
-    if "\\" in bare or not (spaced or marked or bare != rest or _glued(bare)):
+    if "\\" in bare.replace("\\cdot", "") or not (spaced or marked or _glued(bare)):
         return None
     return unit_named(bare)
 
 
 def _glued(word: str) -> bool:
-    """Whether a word directly behind digits is a unit all the same: 5cm, 30mins."""
-    return len(word) > 1 and word.casefold() in UNITS
+    """Whether a word directly behind digits is a unit all the same: 5cm, 30mins, 24cm^2."""
+    name = word.partition("^")[0].strip()
+    return len(name) > 1 and (name in UNITS or name.casefold() in UNITS)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -327,12 +350,14 @@ def split_top_level(text: str) -> tuple[str, ...] | None:
     """
     items: list[str] = []
     depth, start = 0, 0
-    for token in _TOKEN.finditer(text):
+    joints = list(_TOKEN.finditer(text))
+    grouped = _thousands_commas(text, joints)
+    for token in joints:
         word = token[0].strip()
         depth += _depth_change(word)
         if depth < 0:
             return None
-        if depth == 0 and word in (",", ";", "and", "or"):
+        if depth == 0 and word in (",", ";", "and", "or") and token.start() not in grouped:
             items.append(text[start : token.start()].strip())
             start = token.end()
     if depth:
@@ -342,6 +367,22 @@ def split_top_level(text: str) -> tuple[str, ...] | None:
     if not full or (len(full) != len(items) and not _only_joined_twice(text)):
         return None
     return tuple(full)
+
+
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+
+
+def _thousands_commas(text: str, joints: list[re.Match[str]]) -> frozenset[int]:
+    """Return where commas group digits, in a list whose items are joined by something wider.
+
+    In `1,000 and 2,000` or `1,000, 2,000` they do; in `36,36,108` and `1,200` alone they do not.
+    """
+    inside = {match.start() for match in _THOUSANDS.finditer(text)}
+    wider = [j for j in joints if j[0] in (",", ";", "and", "or") and j.start() not in inside]
+    if not inside or not wider or "(" in text:
+        return frozenset()
+    spaced = all(j[0] != "," or text[j.end() : j.end() + 1].isspace() for j in wider)
+    return frozenset(inside) if spaced else frozenset()
 
 
 def _only_joined_twice(text: str) -> bool:

@@ -1,8 +1,9 @@
 r"""Answers in words: what says the same, what certainly does not, and what nobody can tell.
 
-Case, articles and punctuation do not count. A reference that opens with Yes or No is decided by
-that word; words of one closed vocabulary (even and odd, true and false) are different answers, and
-so are texts with different numbers. Other words that differ are UNDECIDED.
+Case, articles, quotation marks and final punctuation do not count; operators, brackets and capital
+letters that stand alone do. A reference that is Yes or No, or opens with it, is decided by that
+word; words of one closed vocabulary (even and odd, true and false) are different answers, and so
+are texts with different numbers. Other words that differ are UNDECIDED.
 """
 
 from __future__ import annotations
@@ -39,15 +40,7 @@ _VOCABULARIES = [
         "prime composite",
     )
 ]
-_MONTHS = _VOCABULARIES[13]
-
-_NUMBER_WORDS = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-        "fifteen sixteen seventeen eighteen nineteen twenty".split()
-    )
-} | {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
+_MONTHS = next(words for words in _VOCABULARIES if "january" in words)
 
 _MATH_WORDS = frozenset(
     """
@@ -56,7 +49,7 @@ _MATH_WORDS = frozenset(
     equiv text mathrm mathbf mathbb begin end matrix pmatrix bmatrix cases left right sum int prod
     lim min max gcd lcm mod pmod bmod binom circ angle langle rangle emptyset setminus subset in
     notin to infinity rm bf operatorname and or abs floor ceil lfloor rfloor lceil rceil vec hat
-    overline underline bar dfrac tfrac boxed dx dy dt
+    overline underline bar dfrac tfrac boxed dx dy dt over large
     """.split()
 )
 _WORD = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{3,}(?![A-Za-z(])")
@@ -71,34 +64,17 @@ def is_prose(text: str) -> bool:
     """
     if len(text) > 20_000:
         return False
-    if _CLOCK.search(tidy(text)):
+    plain = tidy(text)
+    if _CLOCK.search(plain):
         return True
-    words = _WORD.findall(_UPRIGHT.sub(r" \1 ", tidy(text)))
+    words = _WORD.findall(_UPRIGHT.sub(r" \1 ", plain))
     return any(word.casefold() not in _MATH_WORDS for word in words)
 
 
-def number_named(text: str) -> int | None:
-    """Return the number that a word names, up to ninety-nine.
-
-    >>> number_named("Twenty-five")
-    25
-    """
-    if not 3 <= len(text) <= 40:
-        return None
-    words = normalize(text).casefold().replace("-", " ").split()
-    values = [_NUMBER_WORDS.get(word) for word in words]
-    if len(values) == 1:
-        return values[0]
-    if len(values) == 2 and None not in values:
-        tens, ones = values[0] or 0, values[1] or 0
-        if tens >= 20 and tens % 10 == 0 and 0 < ones < 10:
-            return tens + ones
-    return None
-
-
-_NOISE = re.compile(r"\b(?:a|an|the|is|are)\b|[^\w\s.%/-]|(?<!\d)[./-]|[./](?!\d)|-(?!\d)")
-_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
 _CLOCK = re.compile(r"(\d{1,2}):(\d\d)\s*(?:\\text\s*\{\s*)?([ap])\.?\s*m?\b[.}]*", re.IGNORECASE)
+_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+_LEAD = re.compile(r"(yes|no)(?:$|\s*[.,;:!])", re.IGNORECASE)
+_YES_AND_NO = re.compile(r"\byes\b.*\bno\b|\bno\b.*\byes\b", re.IGNORECASE | re.DOTALL)
 
 
 def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
@@ -110,16 +86,9 @@ def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
     ours, theirs = _key(answer), _key(reference)
     if ours == theirs:
         return Status.EQUAL, Tier.TEXT, "the same words"
-    lead = theirs.split()[:1]
-    if lead in (["yes"], ["no"]):
-        first = ours.split()[:1]
-        if first in (["yes"], ["no"]):
-            same = first == lead
-            return (
-                (Status.EQUAL if same else Status.DIFFERENT),
-                Tier.TEXT,
-                f"{first[0]} for {lead[0]}",
-            )
+    lead = _LEAD.match(_plain(reference))
+    if lead is not None:
+        return _by_lead(_plain(answer), lead[1].casefold())
     ours_words, theirs_words = ours.split(), theirs.split()
     if sorted(ours_words) == sorted(theirs_words) and _MONTHS & {*ours_words}:
         return Status.EQUAL, Tier.TEXT, "the same date"
@@ -137,6 +106,29 @@ def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
     return Status.UNDECIDED, Tier.TEXT, f"other words: {answer[:60]!r} for {reference[:60]!r}"
 
 
+def _by_lead(answer: str, lead: str) -> tuple[Status, Tier, str]:
+    """Decide a reference that opens with Yes or No by the word that the answer opens with."""
+    first = _LEAD.match(answer)
+    if first is None or _YES_AND_NO.search(answer):
+        return Status.NO_ANSWER, Tier.TEXT, f"neither a plain yes nor a plain no: {answer[:60]!r}"
+    status = Status.EQUAL if first[1].casefold() == lead else Status.DIFFERENT
+    return status, Tier.TEXT, f"{first[1].casefold()} for {lead}"
+
+
+def _plain(text: str) -> str:
+    return _UPRIGHT.sub(r" \1 ", normalize(text)).strip()
+
+
+_QUOTES = re.compile(r"[\"'`“”$]|\\(?=[\s,;])")
+_OPENING = re.compile(r"^(?:it|this|that|they|he|she)(?:\s+is|\s+are|'s)\s+", re.IGNORECASE)
+_ARTICLE = re.compile(r"\b(?:the|an?|The|An?(?=\s+[a-z]))\s+(?=[A-Za-z0-9])")
+_PAUSE = re.compile(r"(?<!\d)[,.;:!?]|[,.;:!?](?!\d)")
+_TIGHT = re.compile(r"\s*([-+*/=<>^()\[\]{}|])\s*")
+
+
 def _key(text: str) -> str:
-    clocked = _CLOCK.sub(r"\1 \2 \3m", _UPRIGHT.sub(r" \1 ", normalize(text)).casefold())
-    return " ".join(_NOISE.sub(" ", clocked).split())
+    """Return the key under which two texts say the same."""
+    clocked = _CLOCK.sub(r"\1 \2 \3m", _plain(text))
+    bare = _OPENING.sub("", _QUOTES.sub("", clocked).strip())
+    bare = _PAUSE.sub(" ", _ARTICLE.sub("", bare))
+    return " ".join(_TIGHT.sub(r"\1", bare).casefold().split())

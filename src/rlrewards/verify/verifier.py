@@ -39,6 +39,8 @@ Options: TypeAlias = Mapping[str, str] | None
 
 MIN_BUDGET_SECONDS = 1e-3
 MAX_REL_TOL = 0.5
+# Characters of answer and question beyond which a verdict is not remembered.
+MAX_REMEMBERED = 4_000
 
 
 class _Cache:
@@ -144,6 +146,8 @@ class Verifier:
             return Verdict(Status.NO_ANSWER, None, "empty answer", None, reference)
         choices = self._options(options)
         key = (answer, reference, tuple(choices.items()) if choices else None, prompt)
+        if len(answer) + len(prompt or "") > MAX_REMEMBERED:
+            return self._verdict(answer, golds, choices, prompt, reference)
         return self._cache.get(
             key, lambda: self._verdict(answer, golds, choices, prompt, reference)
         )
