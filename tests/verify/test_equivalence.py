@@ -155,7 +155,22 @@ def test_unreadable_notation_for_a_number_is_no_answer(answer):
 
 
 def test_unreadable_notation_for_a_formula_may_be_a_gap_of_ours():
-    assert status("x^2+1", r"\foo{x}")[0] is Status.UNDECIDED
+    assert status("x^2+1", r"f(x)")[0] is Status.UNDECIDED
+    assert status("x^2+1", r"x^2+")[0] is Status.NO_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("reference", "answer"),
+    [
+        (r"\emptyset", "no solution"),
+        ("no solution", r"\varnothing"),
+        ("no real solutions", "There are no solutions."),
+        (r"\mathbb{R}", "all real numbers"),
+        (r"(-\infty,\infty)", "all real numbers"),
+    ],
+)
+def test_words_for_sets(reference, answer):
+    assert status(reference, answer)[0] is Status.EQUAL
 
 
 def test_every_item_of_a_list_may_take_its_time():

@@ -40,6 +40,7 @@ SAME = [
     (r"x\!y", "xy"),
     (r"\varnothing", "∅"),
     (r"\displaystyle x", "x"),
+    (r"\color{red}5", "5"),
 ]
 
 DISTINCT = [

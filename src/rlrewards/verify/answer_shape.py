@@ -8,12 +8,14 @@ Anything that this grammar does not have is `UnreadableError`; nothing is guesse
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from rlrewards.verify.normalize import tidy
+from rlrewards.verify.units import UNITS
 
 MAX_TOKENS: Final = 600
 MAX_DEPTH: Final = 40
@@ -23,16 +25,20 @@ class UnreadableError(Exception):
     """The text is outside what can be read; the message says why.
 
     Attributes:
+        gap: Whether it is well-formed mathematics that is not read yet, such as a matrix inside a
+            formula or a prime, rather than malformed: two numbers side by side, brackets that do
+            not match, words and commands that nobody knows.
         side: "answer" or "reference", where it is known.
     """
 
-    side: str | None = None
+    def __init__(self, why: str, *, gap: bool = False, side: str | None = None) -> None:
+        super().__init__(why)
+        self.gap = gap
+        self.side = side
 
     def of(self, side: str) -> UnreadableError:
         """Return the same error about one side."""
-        error = UnreadableError(f"{side}: {self}")
-        error.side = side
-        return error
+        return UnreadableError(f"{side}: {self}", gap=self.gap, side=side)
 
 
 Tokens: TypeAlias = tuple[str, ...]
@@ -105,23 +111,62 @@ def shape(text: str) -> Shape:
     Raises:
         UnreadableError: the text holds words, unbalanced brackets, or notation that is not known.
     """
-    phrase = " ".join(_FONT.sub(r" \1 ", text).replace("$", " ").casefold().split()).strip(" .")
-    if phrase in _PHRASES:
-        return Named(_PHRASES[phrase])
-    tokens = tokenize(text)
+    if (name := _PHRASES.get(_phrase(text))) is not None:
+        return Named(name)
+    tokens = _with_fractions(tokenize(text))
     if len(tokens) > MAX_TOKENS:
-        raise UnreadableError(f"more than {MAX_TOKENS} symbols")
+        raise UnreadableError(f"more than {MAX_TOKENS} symbols", gap=True)
     _check_brackets(tokens)
-    return _shape(tokens)
+    return _shape(tokens[1:] if tokens[:1] == ("≈",) else tokens)
+
+
+def names_a_set(text: str) -> bool:
+    r"""Whether the text is one of the closed phrases for no number at all, or for all of them.
+
+    Such words are mathematics: "no solution" is what \varnothing is.
+
+    >>> names_a_set(r"\text{No real solutions.}"), names_a_set("all real numbers but 3")
+    (True, False)
+    """
+    return _phrase(text) in _PHRASES
+
+
+_LONGEST_PHRASE: Final = 200
+
+
+def _phrase(text: str) -> str:
+    if len(text) > _LONGEST_PHRASE:
+        return ""
+    words = _FONT.sub(r" \1 ", tidy(text)).replace("$", " ").casefold().split()
+    return " ".join(words).strip(" .!")
 
 
 _PHRASES: Final = {
     **dict.fromkeys(
-        ("no solution", "no solutions", "no real solution", "no real solutions", "empty set"),
+        [
+            "none", "empty", "empty set", "the empty set", "null set", "the null set",
+            *(
+                f"{start}{real}{what}"
+                for start in ("no ", "there is no ", "there are no ")
+                for real in ("", "real ")
+                for what in ("solution", "solutions", "root", "roots")
+            ),
+        ],
         "empty",
     ),
-    **dict.fromkeys(("all real numbers", "all reals", "the set of all real numbers"), "reals"),
-}
+    **dict.fromkeys(
+        [
+            "reals", "the reals", "all reals", "all real values", "any real number",
+            "every real number",
+            *(
+                f"{start}real numbers"
+                for start in ("", "all ", "the ", "the set of ", "set of ", "the set of all ",
+                              "set of all ", "all the ")
+            ),
+        ],
+        "reals",
+    ),
+}  # fmt: skip
 
 # ---------------------------------------------------------------------------------------------
 # Tokens
@@ -151,7 +196,12 @@ _RENAMED: Final = {
     "\\": "\\\\",  # `\\ ` whose blank was taken for a space
 }  # fmt: skip
 _SPACING: Final = frozenset(
-    {r"\,", r"\;", r"\:", r"\!", r"\ ", r"\quad", r"\qquad", r"\displaystyle"}
+    rf"\{name}"
+    for name in (
+        *(",", ";", ":", "!", " ", "quad", "qquad", "displaystyle", "textstyle", "scriptstyle"),
+        *("tiny", "small", "normalsize", "large", "Large", "LARGE", "huge", "Huge", "bf", "it"),
+        *("underline", "uline"),
+    )
 )
 _THOUSANDS: Final = re.compile(r"[-+]?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
 
@@ -163,10 +213,30 @@ def tokenize(text: str) -> Tokens:
     ('x', '≤', '\\frac', '{', '1', '}', '{', '2', '}')
     """
     text = _FONT.sub(_unmarked, tidy(text))
-    if _THOUSANDS.fullmatch(text.replace(" ", "")):
+    text = _NOT_EQUAL.sub(r"\\neq ", text)
+    text = _REPEATING.sub(_repeating, text)
+    text = _SHORT_BINOMIAL.sub(r"\1{\2}{\3}", text)
+    if _THOUSANDS.fullmatch(text.strip()):
         text = text.replace(",", "")
     found = (re.sub(r"\s+", "", token) for token in _TOKEN.findall(text))
     return tuple(_renamed(token) for token in found if token not in _SPACING)
+
+
+_NOT_EQUAL: Final = re.compile(r"\\not\s*(?:=|\{=\})")
+_SHORT_BINOMIAL: Final = re.compile(r"(\\[dt]?binom)\s*(\d)\s*(\d)")
+_REPEATING: Final = re.compile(
+    r"(?<![\d.,])(\d{0,50})\.(\d{0,50})\\(?:overline|bar|dot)(?![A-Za-z])\s*(?:\{\s*(\d{1,50})\s*\}|(\d))"
+    r"(?![\d.\\])"
+)
+
+
+def _repeating(match: re.Match[str]) -> str:
+    r"""Write 0.1\overline{6} as 1/6."""
+    whole, fixed, period = match[1] or "0", match[2], match[3] or match[4]
+    under = 10 ** len(fixed) * (10 ** len(period) - 1)
+    over = int(whole + fixed + period) - int(whole + fixed)
+    common = math.gcd(over, under)
+    return rf"{{\frac{{{over // common}}}{{{under // common}}}}}"
 
 
 def _renamed(token: str) -> str:
@@ -178,13 +248,25 @@ def _renamed(token: str) -> str:
 
 
 def _unmarked(match: re.Match[str]) -> str:
-    r"""Keep a letter, a number, a connective or the name of a function; mark other words."""
+    r"""Keep a letter, a number, a connective or the name of a function; mark units and words."""
     content = match[1].strip()
+    before = match.string[: match.start()].rstrip()
+    if (len(content) > 1 and content in UNITS) or _is_letter_of_unit(content, match[0], before):
+        return r" \unit "
     if re.fullmatch(r"[A-Za-z]|[\d.]*|,?\s*(?:or|and)|,", content):
         return f" {content} "
     if "operatorname" in match[0] or content in {"ln", "log", "sin", "cos", "tan"}:
         return rf" \{content} " if content.isalpha() else r" \unknown "
     return r" \words "
+
+
+def _is_letter_of_unit(content: str, marked: str, before: str) -> bool:
+    r"""Whether an upright letter measures what it stands behind: `2\text{ m}` is no product."""
+    if len(content) != 1 or not content.isalpha() or content in "ei":
+        return False
+    if marked.startswith((r"\text", r"\mbox", r"\hbox")):
+        return before[-1:].isdigit() or before.endswith(("}", ")"))
+    return marked.startswith((r"\mathrm", r"\rm")) and before[-1:].isdigit()
 
 
 _OPENING: Final = {"(": "round", "[": "round", "{": "curly", r"\{": "set", "|(": "bar"}
@@ -194,12 +276,13 @@ _CLOSING: Final = {")": "round", "]": "round", "}": "curly", r"\}": "set", ")|":
 def _check_brackets(tokens: Tokens) -> None:
     """Refuse what is unbalanced or too deep; `(0,1]` is balanced."""
     stack: list[str] = []
+    deepest = 0
+    is_piecewise = tokens.count(r"\{") == 1 and r"\end{array}" in tokens  # `\right.` is gone
     for token in tokens:
         kind = _OPENING.get(token) or (token if token.startswith(r"\begin") else "")
         if kind:
             stack.append(kind)
-            if len(stack) > MAX_DEPTH:
-                raise UnreadableError(f"brackets nested deeper than {MAX_DEPTH}")
+            deepest = max(deepest, len(stack))
         elif token in _CLOSING or token.startswith(r"\end"):
             expected = stack.pop() if stack else ""
             if token.startswith(r"\end"):
@@ -207,13 +290,45 @@ def _check_brackets(tokens: Tokens) -> None:
             else:
                 balanced = expected == _CLOSING[token]
             if not balanced:
-                raise UnreadableError("brackets do not match")
+                raise UnreadableError("brackets do not match", gap=is_piecewise)
     if stack:
-        raise UnreadableError("brackets do not match")
+        raise UnreadableError("brackets do not match", gap=is_piecewise)
+    if deepest > MAX_DEPTH:
+        raise UnreadableError(f"brackets nested deeper than {MAX_DEPTH}", gap=True)
 
 
 def _name(environment: str) -> str:
     return re.sub(r"\\(?:begin|end)\{([A-Za-z]*)\*?\}.*", r"\1", environment, flags=re.DOTALL)
+
+
+def _with_fractions(tokens: Tokens) -> Tokens:
+    r"""Write `{a \over b}` as a fraction."""
+    while r"\over" in tokens:
+        at = tokens.index(r"\over")
+        start, stop = _reach(tokens, at, -1) + 1, _reach(tokens, at, 1)
+        above, below = tokens[start:at], tokens[at + 1 : stop]
+        if {*above, *below} & {*_LIST_SIGNS, *_RELATION_SIGNS} or not (above and below):
+            raise UnreadableError(r"what \over divides", gap=bool(above and below))
+        if len(_split(below, (r"\over",))[0]) > 1:
+            raise UnreadableError(r"two \over in one group")
+        fraction: Tokens = (r"\frac", "{", *above, "}", "{", *below, "}")
+        before, after = tokens[:start], tokens[stop:]
+        if before[-1:] == ("{",) and before[-2:-1] and before[-2].isdigit():  # 2{1 \over 3}
+            tokens = (*before[:-1], *fraction, *after[1:])
+        else:
+            tokens = (*before, "{", *fraction, "}", *after)
+    return tokens
+
+
+def _reach(tokens: Tokens, at: int, step: int) -> int:
+    """Return where the group around a token ends, going left or right."""
+    opens, closes = (_CLOSING, _OPENING) if step < 0 else (_OPENING, _CLOSING)
+    depth = 0
+    while 0 <= (at := at + step) < len(tokens):
+        depth += (tokens[at] in opens) - (tokens[at] in closes)
+        if depth < 0:
+            break
+    return at
 
 
 # ---------------------------------------------------------------------------------------------
@@ -310,7 +425,7 @@ def _enclosed(tokens: Tokens) -> Shape:
         return _shape(inner)
     if (opening, closing) == ("[", "]") and inner and inner[0].startswith(r"\begin"):
         return _shape(inner)
-    raise UnreadableError("one item in square brackets")
+    raise UnreadableError("one item in square brackets", gap=True)
 
 
 def _set(inner: Tokens) -> Shape:
@@ -318,33 +433,51 @@ def _set(inner: Tokens) -> Shape:
         return Named("empty")
     parts, signs = _split(inner, ("|", ":"))
     if len(signs) == 1 and len(parts[0]) in (1, 3) and parts[0][1:] in ((), ("∈", "ℝ")):
-        return _shape(parts[1])  # {x | x > 2} is the relation, read as a region
+        condition = _shape(parts[1])  # {x | x > 2} is the relation, read as a region
+        if _constrains(condition, Formula(parts[0][:1])):
+            return condition
     if signs:
-        raise UnreadableError("set-builder notation")
+        raise UnreadableError("set-builder notation", gap=True)
     parts, signs = _split(inner, (",", ";"))
     return _listing("set", parts, frozenset(signs))
 
 
+def _constrains(condition: Shape, name: Formula) -> bool:
+    """Whether each relation of a condition says where the bound variable lies."""
+    if isinstance(condition, Listing):
+        return all(_constrains(item, name) for item in condition.items)
+    return name.tokens[0].lstrip("\\").isalpha() and (
+        isinstance(condition, Relation) and name in condition.members
+    )
+
+
 def _matrix(begin: str, inner: Tokens) -> Matrix:
     if _name(begin) not in _MATRIX_NAMES:
-        raise UnreadableError(f"the environment {_name(begin)}")
+        raise UnreadableError(
+            f"the environment {_name(begin)}", gap=_name(begin) in _GAP_ENVIRONMENTS
+        )
     rows, _ = _split(inner, ("\\\\",))
     if rows and not rows[-1]:
         rows.pop()  # a line break after the last row
     return Matrix(tuple(tuple(_shape(cell) for cell in _split(row, ("&",))[0]) for row in rows))
 
 
+_GAP_ENVIRONMENTS: Final = frozenset(
+    "cases dcases rcases vmatrix Vmatrix Bmatrix aligned align gathered equation split".split()
+)
 _PLUS_MINUS: Final = r"\pm"
 
 
 def _formula(tokens: Tokens) -> Shape:
     if r"\words" in tokens:
         raise UnreadableError("words")
+    if r"\unit" in tokens:
+        raise UnreadableError("a unit behind a formula", gap=True)
     if any(token.startswith((r"\begin", r"\end")) or token == "&" for token in tokens):
-        raise UnreadableError("a matrix inside a formula")
+        raise UnreadableError("a matrix inside a formula", gap=True)
     count = tokens.count(_PLUS_MINUS)
     if count > 1 or r"\mp" in tokens:
-        raise UnreadableError("more than one ±")
+        raise UnreadableError("more than one ±", gap=True)
     if count:
         plus = tuple("+" if token == _PLUS_MINUS else token for token in tokens)
         minus = tuple("-" if token == _PLUS_MINUS else token for token in tokens)

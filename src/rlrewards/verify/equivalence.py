@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from rlrewards.verify.answer_shape import names_a_set
 from rlrewards.verify.normalize import normalize, tidy
 from rlrewards.verify.number_words import number_named
 from rlrewards.verify.parse import Collection, Kind, Quantity, parse, split_top_level
@@ -384,6 +385,8 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
     """Compare words with words; also what is a word on one side only."""
     if not (is_prose(answer) or is_prose(reference)):
         return None
+    if names_a_set(answer) or names_a_set(reference):
+        return None  # "no solution" and "all real numbers" are sets
     decision = Decision(*compare_text(answer, reference))
     if decision.status is Status.UNDECIDED and _read(reference) is not None:
         # The reference is plain, so what cannot be read is the answer's fault.
@@ -393,10 +396,7 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:
     verdict = symbolic(answer, reference, budget=terms.budget, prompt=terms.prompt)
-    status = verdict.status
-    if status is Status.NO_ANSWER and _read(reference) is None:
-        status = Status.UNDECIDED  # the notation may be a gap of ours
-    return Decision(status, Tier.SYMBOLIC, verdict.why)
+    return Decision(verdict.status, Tier.SYMBOLIC, verdict.why)
 
 
 _RUNGS: tuple[Callable[[str, str, Terms], Decision | None], ...] = (

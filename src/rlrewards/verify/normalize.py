@@ -88,6 +88,7 @@ _SIZES = re.compile(
     r"\\(?:left|right|middle)(?![A-Za-z])\s*\.?"
     r"|\\(?:[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![A-Za-z])"
 )
+_COLORS = re.compile(r"\\(?:text)?color\s*\{[^{}]*\}")
 _NEGATIVE_SPACE = re.compile(r"\\!")
 _SPACES = re.compile(
     r"(?<!\\)\\[,;: >]|~|\\(?:q?quad|thinspace|enspace)(?![A-Za-z])|\\[hv]space\*?\{[^{}]*\}"
@@ -136,6 +137,7 @@ def tidy(text: str) -> str:
     if "\\" in text:
         text = _NEGATIVE_SPACE.sub("", text)
         text = _SIZES.sub("", text)
+        text = _COLORS.sub("", text)
         text = _SPACES.sub(" ", text)
         text = _FRACTIONS.sub(r"\\frac", text)
         text = _BOXED.sub(r"\1", text)

@@ -36,7 +36,8 @@ def symbolic(
 ) -> Verdict:
     r"""Compare two bare answers symbolically: EQUAL, DIFFERENT, or UNDECIDED with the reason.
 
-    NO_ANSWER says that the reference can be read and the answer cannot.
+    NO_ANSWER says that the reference can be read and the answer is malformed. Well-formed
+    mathematics that this release does not read is UNDECIDED.
 
     Args:
         answer: The candidate.

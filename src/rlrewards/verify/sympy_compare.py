@@ -37,7 +37,9 @@ from rlrewards.verify.sympy_values import (
     compare_values,
     different,
     equal,
+    is_numeral,
     ratio,
+    rounds_to,
     undecided,
 )
 from rlrewards.verify.verdict import Status
@@ -59,15 +61,17 @@ def compare(
     log_base: str = "10",
     given: bool = False,
 ) -> dict[str, Any]:
-    """Return {"status": …, "why": reason}: a `Status`, NO_ANSWER for what only the answer hides.
+    """Return {"status": …, "why": reason}: a `Status`.
 
-    NO_ANSWER says that the reference can be read and the answer cannot.
+    NO_ANSWER says that the reference can be read and the answer is malformed; well-formed
+    mathematics that is not read yet is UNDECIDED.
     """
     try:
         gold, ours = _shape("reference", reference), _shape("answer", answer)
         outcome = compare_shapes(gold, ours, Terms(form, log_base, given))
     except UnreadableError as error:
-        status = Status.NO_ANSWER if error.side == "answer" else Status.UNDECIDED
+        malformed = error.side == "answer" and not error.gap
+        status = Status.NO_ANSWER if malformed else Status.UNDECIDED
         return {"status": status.value, "why": str(error)}
     return {"status": outcome.status.value, "why": outcome.why}
 
@@ -177,11 +181,11 @@ def _with_i(value: Any) -> Any:
     return value.func(*(_with_i(argument) for argument in value.args), evaluate=False)
 
 
-def _names_in(item: Shape) -> set[Any]:
+def _names_in(item: Shape, side: str = "a formula") -> set[Any]:
     """Return the variables of a formula."""
     if not isinstance(item, Formula):
-        raise UnreadableError(f"a {_kind(item)} inside a relation")
-    names: set[Any] = _read("a formula", item).free_symbols
+        raise UnreadableError(f"a {_kind(item)} inside a relation", gap=True)
+    names: set[Any] = _read(side, item).free_symbols
     return names
 
 
@@ -195,12 +199,14 @@ def _with_suffixes(gold: Formula, ours: Formula, left: Any, right: Any, terms: T
         return compare_values(left, right, terms, _decimal(gold), _decimal(ours))
     if "" not in (gold.suffix, ours.suffix):
         return different(f"{ours.suffix} for {gold.suffix}")
+    size = as_fraction(left)
+    if size is not None and terms.form != "any" and not is_numeral(right):
+        return different("form: a computation left undone for a number")
     unit = sympy.Rational(1, 100) if "%" in (gold.suffix, ours.suffix) else sympy.pi / 180
     converted = (_times(left, unit), right) if gold.suffix else (left, _times(right, unit))
-    size = as_fraction(left)
-    readings = [converted]
-    if ours.suffix != "%" or (size is not None and abs(size) > 1):
-        readings.insert(0, (left, right))
+    # A sign that the reference left out: `%` above 1 only; `°` not where it gives radians.
+    adds_sign = size is not None and (ours.suffix == "°" or abs(size) > 1)
+    readings = [(left, right), converted] if gold.suffix or adds_sign else [converted]
     outcomes = [compare_values(*reading, terms.any_form) for reading in readings]
     return next((outcome for outcome in outcomes if outcome.is_equal), outcomes[0])
 
@@ -277,37 +283,87 @@ def _chain_for_value(gold: Shape, ours: Relation, terms: Terms) -> Outcome:
         return undecided(f"{name} on both sides")
     if any(map(_name, chain.members[1:-1])):
         return undecided("several names")
-    consistent = _consistent(chain.members[1:], chain.signs[1:], terms)
-    if not consistent.is_equal:
-        return consistent
-    return _any_of(gold, _ends(chain), terms)
+    exact, doubt = _exact_members(chain.members[1:], chain.signs[1:], terms)
+    return doubt or compare_shapes(gold, exact[-1], terms)
 
 
 def _constant_chain(gold: Shape, ours: Relation, terms: Terms) -> Outcome:
     """`1+4 = 5` stands for 5 when every member is a constant and all are equal."""
-    if any(_names_in(member) for member in ours.members):
+    if "∈" in ours.signs:
+        return different("a membership for a value")
+    names = [_names_in(member, "answer") for member in ours.members]  # reads all of them
+    if any(names):
         if isinstance(gold, Formula) and not _names_in(gold):
             return different("an equation in variables for a number")
         return undecided("an equation for an expression")
-    consistent = _consistent(ours.members, ours.signs, terms)
-    return _any_of(gold, ours.members, terms) if consistent.is_equal else consistent
+    exact, doubt = _exact_members(ours.members, ours.signs, terms)
+    return doubt or _any_of(gold, exact, terms)
 
 
-def _consistent(members: Sequence[Shape], signs: Sequence[str], terms: Terms) -> Outcome:
-    """Whether what stands between the equals signs is equal indeed."""
-    return _all_of(
-        [
-            compare_shapes(left, right, terms.any_form)
-            for left, right, sign in zip(members, members[1:], signs, strict=False)
-            if sign == "="
-        ]
-    )
+def _exact_members(
+    members: Sequence[Shape], signs: Sequence[str], terms: Terms
+) -> tuple[Sequence[Shape], Outcome | None]:
+    """Return the members that a chain stands for, or why it stands for nothing.
+
+    What = joins must be equal; what ≈ joins must be decimals that one exact side rounds to. A
+    chain never stands for its roundings, else `17≈18≈19` would hit three numbers.
+    """
+    for member in members:
+        if isinstance(member, Formula):
+            _read("answer", member)
+    groups: list[list[Shape]] = [[members[0]]]
+    for sign, left, right in zip(signs, members, members[1:], strict=False):
+        if sign == "≈":
+            groups.append([right])
+            continue
+        if sign != "=":
+            return (), different("a membership for a value")
+        outcome = compare_shapes(left, right, terms.any_form)
+        if not outcome.is_equal:
+            return (), outcome
+        groups[-1].append(right)
+    for exact in (groups[0], groups[-1]):
+        if all(_is_rounding(group[0], exact[0]) for group in groups if group is not exact):
+            return exact, None
+    return (), different("≈ between numbers of which none is the other, rounded")
 
 
-def _ends(chain: Relation) -> list[Shape]:
-    """Return the values a chain may stand for: the last one, and the last one before each ≈."""
-    before = [m for m, sign in zip(chain.members, chain.signs, strict=False) if sign == "≈"]
-    return [member for member in [*before, chain.members[-1]] if member is not chain.members[0]]
+def _is_rounding(rounded: Shape, exact: Shape) -> bool:
+    """Whether a number that was written out is what an exact value rounds to."""
+    if not isinstance(rounded, Formula) or not isinstance(exact, Formula):
+        return False
+    written = _written(rounded)
+    value = _read("answer", exact)
+    one_in_degrees = (rounded.suffix == "°") != (exact.suffix == "°")
+    if written is None or one_in_degrees or value.free_symbols:
+        return False
+    decimal, place = written
+    if exact.suffix == "%":
+        value = _times(value, sympy.Rational(1, 100))
+    if rounded.suffix == "%":
+        decimal, place = decimal / 100, place / 100
+    return rounds_to(value, decimal, place)
+
+
+def _written(formula: Formula) -> tuple[Fraction, Fraction] | None:
+    r"""Return what `-3.14`, `17` or `6\cdot 10^{23}` is, and what its last digit is worth."""
+    tokens = formula.tokens[1:] if formula.tokens[0] in "+-" else formula.tokens
+    if not tokens or not tokens[0].replace(".", "", 1).isdigit():
+        return None
+    scale = Fraction(1)
+    if len(tokens) > 1:
+        power = "".join(tokens[4:]).strip("{}")
+        if tokens[1:4] != ("*", "10", "^") or not power.removeprefix("-").isdigit():
+            return None
+        if len(power) > _LONGEST_EXPONENT:
+            return None
+        scale = Fraction(10) ** int(power)
+    places = len(tokens[0].partition(".")[2])
+    value = Fraction(tokens[0]) * scale
+    return -value if formula.tokens[0] == "-" else value, scale / 10**places
+
+
+_LONGEST_EXPONENT: Final = 4
 
 
 def _any_of(gold: Shape, candidates: Sequence[Shape], terms: Terms) -> Outcome:
@@ -323,26 +379,28 @@ def _any_of(gold: Shape, candidates: Sequence[Shape], terms: Terms) -> Outcome:
 
 
 def _for_relation(gold: Relation, ours: Shape, terms: Terms) -> Outcome:
-    if set(gold.signs) & {"<", ">", "≤", "≥", "≠"}:
+    if _ORDER & {*gold.signs}:
         return _for_inequality(gold, ours, terms)
     name, chain = _assignment(gold)
     if chain is not None:
         return _for_assignment(name, chain, ours, terms)
     names, value = gold.members[0], gold.members[-1]
     if isinstance(names, Bracket) and len(gold.members) == 2 and all(map(_name, names.items)):
-        if isinstance(ours, Relation) and ours.members[0] == names:
+        if isinstance(ours, Relation) and ours.members[0] == names and len(ours.members) == 2:
             ours = ours.members[-1]
         return compare_shapes(value, ours, terms)
-    if "≈" in gold.signs or _is_constant_chain(gold):
+    if "≈" in gold.signs or _is_constant_chain(gold, "reference"):
         return compare_shapes(gold.members[-1], ours, terms)
     if gold.signs == ("=",) and isinstance(ours, Relation) and ours.signs == ("=",):
         return _equations(gold, ours)
     return undecided("an equation and something else")
 
 
-def _is_constant_chain(relation: Relation) -> bool:
+def _is_constant_chain(relation: Relation, side: str) -> bool:
     members = [member for member in relation.members if isinstance(member, Formula)]
-    return len(members) == len(relation.members) and not any(map(_names_in, members))
+    if len(members) != len(relation.members) or "∈" in relation.signs:
+        return False
+    return not any(_names_in(member, side) for member in members)
 
 
 def _for_assignment(name: str, gold: Relation, ours: Shape, terms: Terms) -> Outcome:
@@ -352,7 +410,7 @@ def _for_assignment(name: str, gold: Relation, ours: Shape, terms: Terms) -> Out
         if terms.given:
             return different("an assignment that stands in the question")
         return _chain_for_value(value, chain, terms) if _name(value) != other else equal("same")
-    if not isinstance(ours, Relation):
+    if not isinstance(ours, Relation) or _is_constant_chain(ours, "answer"):
         return compare_shapes(value, ours, terms)
     if (region := _region(gold)) is not None and (other_region := _region(ours)) is not None:
         return _regions(region, other_region, terms)
@@ -374,10 +432,10 @@ def _equations(gold: Relation, ours: Relation) -> Outcome:
 
 def _difference(relation: Relation) -> Any:
     if len(relation.members) != 2:
-        raise UnreadableError("a chain of equations with variables")
+        raise UnreadableError("a chain of equations with variables", gap=True)
     sides = [m for m in relation.members if isinstance(m, Formula) and not m.suffix]
     if len(sides) != 2:
-        raise UnreadableError("a relation between other things than formulas")
+        raise UnreadableError("a relation between other things than formulas", gap=True)
     left, right = (_read("a relation", side) for side in sides)
     return sympy.Add(left, sympy.Mul(-1, right, evaluate=False), evaluate=False)
 
@@ -444,6 +502,8 @@ def _region(item: Shape) -> Region | None:
         return _joined([_region(part) for part in item.parts])
     if isinstance(item, Listing) and item.joined_by == {"or"}:
         return _joined([_region(part) for part in item.items])
+    if isinstance(item, Listing) and item.kind == "list" and item.joined_by <= {",", "and"}:
+        return _in_all([_solved(part) for part in item.items if isinstance(part, Relation)], item)
     if isinstance(item, Listing) and item.kind == "set":
         return _points(item)
     if isinstance(item, Relation):
@@ -457,6 +517,59 @@ def _joined(regions: Sequence[Region | None]) -> Region | None:
     if len(known) != len(regions) or len(names) > 1:
         return None
     return Region("".join(names), tuple(piece for region in known for piece in region.pieces))
+
+
+def _in_all(regions: Sequence[Region | None], item: Listing) -> Region | None:
+    """Read `x > 0, x < 1` as what all parts say; None where nothing satisfies all of them.
+
+    Those who write `x < 0, x > 1` mean either.
+    """
+    known = [region for region in regions if region is not None]
+    names = {region.variable for region in known}
+    if len(known) != len(item.items) or len(names) != 1:
+        return None
+    pieces: list[Piece] = [*known[0].pieces]
+    for region in known[1:]:
+        try:
+            crossed = [_intersection(left, right) for left in pieces for right in region.pieces]
+        except _NoOrderError:
+            return None
+        pieces = [piece for piece in crossed if piece is not None]
+    return Region(names.pop(), tuple(pieces)) if pieces else None
+
+
+class _NoOrderError(Exception):
+    """Two ends of which nobody can say which is the larger."""
+
+
+def _intersection(left: Piece, right: Piece) -> Piece | None:
+    """Return where two intervals overlap, None where they do not.
+
+    Raises:
+        _NoOrderError: two lower or two upper ends cannot be ordered.
+    """
+    low = _inner_end((left.low, left.low_open), (right.low, right.low_open), highest=True)
+    high = _inner_end((left.high, left.high_open), (right.high, right.high_open), highest=False)
+    start, stop = _place(low[0]), _place(high[0])
+    if start is None or stop is None or start < stop:
+        return Piece(*low, *high)
+    return Piece(*low, *high) if start == stop and not (low[1] or high[1]) else None
+
+
+def _inner_end(
+    first: tuple[Formula, bool], second: tuple[Formula, bool], *, highest: bool
+) -> tuple[Formula, bool]:
+    outermost = _MINUS_INFINITY if highest else _INFINITY
+    if first[0] == second[0]:
+        return first[0], first[1] or second[1]
+    if first[0] == outermost:
+        return second
+    if second[0] == outermost:
+        return first
+    one, other = _place(first[0]), _place(second[0])
+    if one is None or other is None or one == other:
+        raise _NoOrderError
+    return first if (one > other) is highest else second
 
 
 def _interval(item: Bracket) -> Piece | None:
@@ -577,12 +690,14 @@ def _place(end: Formula) -> float | None:
 
 def _for_listing(gold: Listing, ours: Shape, terms: Terms) -> Outcome:
     region, other = _region(gold), _region(ours)
-    is_regional = gold.joined_by == {"or"} and region is not None
+    is_regional = gold.kind == "list" and region is not None
     if region is not None and other is not None and (is_regional or isinstance(ours, Named)):
         return _regions(region, other, terms)
     if (system := _system(gold)) is not None:
         return _for_system(system, ours, terms)
     name, items = _values(gold)
+    if any(map(_is_long_chain, ours.items if isinstance(ours, Listing) else (ours,))):
+        return undecided("a chain of equations among several values")
     other_name, other_items = _values(ours)
     if name and other_name and name != other_name:
         return different(f"{other_name} is given values, not {name}")
@@ -598,6 +713,11 @@ def _for_listing(gold: Listing, ours: Shape, terms: Terms) -> Outcome:
         return undecided("several relations that do not pair off")
     as_sets = gold.kind == "set" or (isinstance(ours, Listing) and ours.kind == "set")
     return _matched(items, other_items, terms, as_sets=as_sets)
+
+
+def _is_long_chain(item: Shape) -> bool:
+    """Whether it is `x = 5 = 1`, of which one end only would be looked at."""
+    return _assignment(item)[1] is not None and len(getattr(item, "signs", ())) > 1
 
 
 def _same_relations(gold: Sequence[Shape], ours: Sequence[Shape], terms: Terms) -> bool:
@@ -701,13 +821,17 @@ def _pairs_off(table: Sequence[Sequence[Outcome]], fits: Callable[[Outcome], boo
     return all(place(row, set()) for row in range(len(table)))
 
 
+_ORDER: Final = frozenset("<>≤≥≠")
+
+
 def _for_bracket(gold: Bracket, ours: Shape, terms: Terms) -> Outcome:
     """Compare with a tuple or an interval, whichever the answer makes of the reference."""
     _, chain = _assignment(ours)
     if chain is not None:
         if terms.given:
             return different("an assignment that stands in the question")
-        return compare_shapes(gold, chain.members[-1], terms)
+        exact, doubt = _exact_members(chain.members[1:], chain.signs[1:], terms)
+        return doubt or compare_shapes(gold, exact[-1], terms)
     is_round = (gold.left, gold.right) == ("(", ")")
     if isinstance(ours, Bracket):
         if len(gold.items) == 2 and (gold.left, gold.right) != (ours.left, ours.right):
@@ -716,7 +840,10 @@ def _for_bracket(gold: Bracket, ours: Shape, terms: Terms) -> Outcome:
     if isinstance(ours, Relation) and len(ours.signs) == 1 and ours.signs == ("=",):
         return _named_point(gold, ours, terms)
     region, other = _region(gold), _region(ours)
-    if isinstance(ours, Relation | Union | Named) and region is not None:
+    is_region = isinstance(ours, Relation | Union | Named) or (
+        isinstance(ours, Listing) and ours.kind == "list" and other is not None
+    )
+    if is_region and region is not None:
         if other is None:
             return undecided("a relation that is not solved, for an interval")
         return _regions(region, other, terms)
@@ -725,6 +852,8 @@ def _for_bracket(gold: Bracket, ours: Shape, terms: Terms) -> Outcome:
     if (system := _system(ours)) is not None:
         return _in_order(gold.items, [system[key] for key in sorted(system)], terms)
     if isinstance(ours, Listing):
+        if any(isinstance(item, Relation) and {*item.signs} & _ORDER for item in ours.items):
+            return undecided("inequalities for an interval")
         return (
             different("a set for a tuple")
             if ours.kind == "set"
@@ -748,7 +877,8 @@ def _named_point(gold: Bracket, ours: Relation, terms: Terms) -> Outcome:
 def _for_matrix(gold: Matrix, ours: Shape, terms: Terms) -> Outcome:
     _, chain = _assignment(ours)
     if chain is not None:
-        return compare_shapes(gold, chain.members[-1], terms)
+        exact, doubt = _exact_members(chain.members[1:], chain.signs[1:], terms)
+        return doubt or compare_shapes(gold, exact[-1], terms)
     if isinstance(ours, Bracket) and all(len(row) == 1 for row in gold.rows):
         return _in_order([row[0] for row in gold.rows], ours.items, terms)
     if not isinstance(ours, Matrix):

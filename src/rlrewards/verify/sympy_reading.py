@@ -32,12 +32,15 @@ IMAGINARY: Final = "i"
 class UnevaluatedError(UnreadableError):
     """A sum, product, integral, limit or derivative left standing."""
 
+    def __init__(self, why: str) -> None:
+        super().__init__(why, gap=True)
+
 
 def disarm() -> None:
     """Make SymPy's evaluation of strings as Python impossible in this process."""
 
     def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise UnreadableError("SymPy was asked to evaluate a string")
+        raise UnreadableError("SymPy was asked to evaluate a string", gap=True)
 
     def integer(_: Any, digits: str) -> Any:
         return sympy.Integer(int(digits))
@@ -77,9 +80,10 @@ def expression(tokens: Tokens, *, log_base: str = "10") -> sympy.Expr:
     except (MemoryError, RecursionError, UnreadableError):
         raise
     except Exception as error:
-        raise UnreadableError(f"latex2sympy: {str(error).splitlines()[0][:100]}") from error
+        why = f"latex2sympy: {str(error)[:100].splitlines()[:1]}"
+        raise UnreadableError(why, gap=True) from error
     if not isinstance(root, sympy.Pow) or root.args[1] != sympy.S.Half:
-        raise UnreadableError("not a formula")
+        raise UnreadableError("not a formula", gap=True)
     return root.args[0]
 
 
@@ -112,11 +116,30 @@ _UNEVALUATED: Final = frozenset(
 )
 
 
+# Commands of well-formed mathematics that is not read yet: a gap of ours, not a fault of the text.
+_KNOWN_COMMANDS: Final = frozenset(
+    """
+    over overline bar vec hat widehat tilde widetilde dot ddot check breve overrightarrow
+    overleftarrow overbrace underbrace overset underset stackrel substack prime mathbb mathcal
+    mathfrak mathsf mathscr cap bigcap bigcup setminus backslash subset subseteq subsetneq supset
+    supseteq notin ni forall exists nexists neg to gets rightarrow leftarrow leftrightarrow
+    Rightarrow Leftarrow Leftrightarrow longrightarrow mapsto implies impliedby iff equiv cong sim
+    simeq propto parallel perp nmid ll gg pmod bmod mod pod gcd lcm max min sup inf limsup liminf
+    argmax argmin det dim ker rank tr trace deg arg Re Im sgn sign card hom Pr angle measuredangle
+    triangle square circ bullet star oplus otimes odot ominus wedge vee land lor top bot choose
+    brace atop mp pm ldots dots cdots vdots ddots therefore because infty aleph hbar imath jmath
+    sech csch coth arccot arcsec arccsc erf operatorname unit wp Vert lVert rVert lg floor ceil
+    round frac text not lfloor rfloor lceil rceil rangle langle
+    """.split()
+)
+
+
 class _Writer:
     """Rewrites symbols, left to right, one term at a time."""
 
-    def __init__(self, tokens: Tokens, log_base: str) -> None:
+    def __init__(self, tokens: Tokens, log_base: str, *, in_group: bool = False) -> None:
         self.tokens = tokens
+        self.may_be_word = len(tokens) == 1 and not in_group
         self.log_base = log_base
         self.at = 0
 
@@ -140,7 +163,7 @@ class _Writer:
             depth += (token in _LEFT) - (token in _LEFT.values())
         inner = self.tokens[start : self.at]
         self.at += 1
-        return _Writer(inner, self.log_base).all()
+        return _Writer(inner, self.log_base, in_group=True).all()
 
     # -- grammar: a sum of terms, a term of factors, a factor with its exponent
 
@@ -179,7 +202,7 @@ class _Writer:
                 out.append(f"{{-{factor}}}" if negative else factor)
                 continue
             if after_slash:
-                raise UnreadableError("a product after a slash")
+                raise UnreadableError("a product after a slash", gap=True)
             if token[0].isdigit() or token[0] == ".":
                 raise UnreadableError("a number after a factor")
             out += [r"\cdot ", self.factor()]
@@ -193,12 +216,15 @@ class _Writer:
         while self.peek() in ("^", "!"):
             if self.take() == "!":
                 if raised or self.peek() == "!":
-                    raise UnreadableError("a factorial after a power or a factorial")
+                    raise UnreadableError("a factorial after a power or a factorial", gap=True)
                 base = f"{{{base}!}}"
                 raised = True
                 continue
             if raised or is_function:
-                raise UnreadableError("a power after a power, a factorial or a function")
+                raise UnreadableError(
+                    "a power after a power, a factorial or a function",
+                    gap=is_function or base.endswith("!}"),
+                )
             base = f"{{{base}^{{{self.script()}}}}}"
             raised = True
         return base
@@ -224,10 +250,10 @@ class _Writer:
         if not (over.isdigit() and under.isdigit()):
             return ""
         if int(over) >= int(under):
-            raise UnreadableError("a number before an improper fraction")
+            raise UnreadableError("a number before an improper fraction", gap=True)
         self.at += 8
         if self.peek() in ("^", "!"):
-            raise UnreadableError("a power of a mixed number")
+            raise UnreadableError("a power of a mixed number", gap=True)
         return rf"{{\frac{{{int(whole) * int(under) + int(over)}}}{{{under}}}}}"
 
     def atom(self) -> str:
@@ -243,11 +269,11 @@ class _Writer:
             return self.letters(token)
         if token.startswith("\\"):
             return self.command(token[1:])
-        raise UnreadableError(f"the symbol {token}")
+        raise UnreadableError(f"the symbol {token}", gap=token in (":", "ℝ", "°", "%"))
 
     def number(self, token: str) -> str:
         if self.peek() == "_":
-            raise UnreadableError("a number in another base")
+            raise UnreadableError("a number in another base", gap=True)
         if self.peek() == r"\frac" and not token.isdigit():
             raise UnreadableError("a decimal before a fraction")
         whole, _, places = token.partition(".")
@@ -266,7 +292,7 @@ class _Writer:
         inner = self.tokens[start : self.at]
         self.at += 1
         if not inner or inner[-1] in _OPERATORS | {"^", "_"}:
-            raise UnreadableError("nested bars")
+            raise UnreadableError("nested bars", gap=True)
         return f"{{|{_Writer(inner, self.log_base).all()}|}}"
 
     def letters(self, run: str) -> str:
@@ -277,11 +303,11 @@ class _Writer:
             return self.variable(run)
         if run.isupper():
             if self.peek() == "_":
-                raise UnreadableError(f"a subscript of {run}")
+                raise UnreadableError(f"a subscript of {run}", gap=True)
             return rf"\variable{{{run}}}"
         is_product = run.islower() and len(run) <= 4 and not _WORD_INSIDE.search(run)
-        if not is_product or len(self.tokens) == 1 or self.peek() == "(":
-            raise UnreadableError(f"the word {run}")
+        if not is_product or self.may_be_word or self.peek() == "(":
+            raise UnreadableError(f"the word {run}", gap=run in _KNOWN_COMMANDS)
         head = [self.variable(letter, last=False) for letter in run[:-1]]
         return self.joined(head, run[-1])
 
@@ -292,7 +318,7 @@ class _Writer:
             self.take()
             tail = f"{{{tail}^{{{self.script()}}}}}"
         if self.peek() == "!":
-            raise UnreadableError("a factorial of a product")
+            raise UnreadableError("a factorial of a product", gap=True)
         return "{" + r"\cdot ".join([*head, tail]) + "}"
 
     def variable(self, name: str, *, last: bool = True) -> str:
@@ -302,9 +328,9 @@ class _Writer:
         elif name == "e":
             return "e"
         if last and self.peek() == "'":
-            raise UnreadableError("a prime")
+            raise UnreadableError("a prime", gap=True)
         if last and self.peek() == "(" and name in tuple("fghFGH"):
-            raise UnreadableError(f"the function {name}")
+            raise UnreadableError(f"the function {name}", gap=True)
         return rf"\variable{{{name}}}"
 
     def subscript(self) -> str:
@@ -317,7 +343,7 @@ class _Writer:
             self.at = end + 1
         name = "".join(token.lstrip("\\") for token in inner)
         if not name.isalnum() or not name.isascii():
-            raise UnreadableError("a subscript that is not a name")
+            raise UnreadableError("a subscript that is not a name", gap=True)
         return name
 
     def command(self, name: str) -> str:
@@ -329,7 +355,9 @@ class _Writer:
             raise UnevaluatedError(rf"\{name} is left standing")
         writer = getattr(self, f"write_{name}", None) if name.isascii() and name.isalpha() else None
         if writer is None:
-            raise UnreadableError(rf"the command \{name}")
+            raise UnreadableError(
+                rf"the command \{name}", gap=name.partition("{")[0] in _KNOWN_COMMANDS | {"$"}
+            )
         written: str = writer()
         return written
 
@@ -390,16 +418,16 @@ class _Writer:
         while self.peek() in ("^", "_"):
             if self.take() == "_":
                 if name != "log" or base:
-                    raise UnreadableError(f"a subscript of {name}")
+                    raise UnreadableError(f"a subscript of {name}", gap=True)
                 base = self.argument() if self.peek() == "{" else self.script()
             else:
                 power = power or self.script()
         if power == "-{1}":
             if name not in _INVERSE:
-                raise UnreadableError(f"the power -1 of {name}")
+                raise UnreadableError(f"the power -1 of {name}", gap=True)
             name, power = _INVERSE[name], ""
         elif power and not power.strip("{}").isdigit():
-            raise UnreadableError(f"a power of {name}")
+            raise UnreadableError(f"a power of {name}", gap=True)
         argument = self.function_argument(name)
         if name == "log" and not base:
             base = "10" if self.log_base == "10" else "e"
@@ -417,14 +445,14 @@ class _Writer:
             bracket = self.peek()
             argument = self.atom()
             if self.peek() in ("^", "!"):
-                raise UnreadableError(f"a power after {name}")
+                raise UnreadableError(f"a power after {name}", gap=True)
             if bracket == "{" and self.peek()[:1] not in ("", "+", "-", "*", "/", "\\"):
-                raise UnreadableError(f"where the argument of {name} ends")
+                raise UnreadableError(f"where the argument of {name} ends", gap=True)
             return argument
         factors: list[str] = []
         while (token := self.peek()) and token not in ("+", "-", "*", "/"):
             if token in ("(", "[", "|", "|("):
-                raise UnreadableError(f"where the argument of {name} ends")
+                raise UnreadableError(f"where the argument of {name} ends", gap=True)
             if token.lstrip("\\") in _FUNCTIONS and factors:
                 break
             if factors and token[0].isdigit():
@@ -433,5 +461,5 @@ class _Writer:
         if not factors:
             raise UnreadableError(f"{name} of nothing")
         if self.peek() == "/":
-            raise UnreadableError(f"a slash after {name}")
+            raise UnreadableError(f"a slash after {name}", gap=True)
         return r"\cdot ".join(factors)

@@ -12,8 +12,10 @@ import random
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
+import flint
 import sympy
 
 from rlrewards.verify.enclosure import (
@@ -197,6 +199,19 @@ def _rounds(value: Any, decimal: Any, written: Decimal | None, *, least: int) ->
     return bool(low <= ball and ball <= high)
 
 
+def rounds_to(value: Any, decimal: Fraction, place: Fraction) -> bool:
+    """Whether a constant rounds to a decimal whose last digit is worth `place`."""
+    exact = as_fraction(value)
+    if exact is not None:
+        return abs(exact - decimal) <= place / 2
+    try:
+        ball = enclose(value, {}, bits=512)
+    except (NoValueError, ZeroDivisionError, OverflowError):
+        return False
+    low, high = (flint.fmpq(*(decimal + sign * place / 2).as_integer_ratio()) for sign in (-1, 1))
+    return bool(flint.arb(low) <= ball and ball <= flint.arb(high))
+
+
 def _terminates(value: Any) -> bool:
     exact = as_fraction(value)
     if exact is None:
@@ -239,6 +254,9 @@ def _at_points(left: Any, right: Any, symbols: list[Any]) -> Outcome:
     `x + \\ln x - \\ln x` would pass for |x|.
     """
     draw = _random(left, right)
+    objection = _beyond_kinks(left, right, symbols)
+    if objection is not None:
+        return objection
     needed = max(POINTS, 2 ** min(len(symbols), 4))  # all combinations of signs
     for points in (_rational_points(symbols, draw), _integer_points(symbols, draw)):
         agreed, narrower = 0, False
@@ -255,6 +273,138 @@ def _at_points(left: Any, right: Any, symbols: list[Any]) -> Outcome:
         if narrower:
             return undecided("the answer is not defined everywhere that the reference is")
     return _symbolically(left, right, "too few points where both are defined")
+
+
+def _beyond_kinks(left: Any, right: Any, symbols: list[Any]) -> Outcome | None:
+    """Compare in each part of the line between the kinks of |…|, roots and floors.
+
+    Elsewhere two expressions that agree at a few points agree: `10^9-|x-10^9|` is x up to 10^9.
+    None when nothing speaks against them.
+    """
+    points = _points_between_kinks([left, right], symbols)
+    if points is None:
+        return undecided("its kinks may lie anywhere")
+    for point in points:
+        outcome = _agree_at(left, right, point)
+        if outcome is None:
+            if _is_defined(left, point) and not _is_defined(right, point):
+                return undecided("the answer is not defined everywhere that the reference is")
+        elif not outcome.is_equal:
+            return outcome
+    return None
+
+
+_MAX_POINT_BITS: Final = 2_000
+_MAX_KINKS: Final = 40
+_MAX_KINK_DEGREE: Final = 8
+
+
+def _points_between_kinks(expressions: list[Any], symbols: list[Any]) -> list[Point] | None:
+    """Return points between and beyond the kinks; none are needed where nothing is shifted.
+
+    Roots of polynomials in one variable are found exactly; otherwise the points lie beyond the
+    product of all constants. None when that is too far.
+    """
+    kinks = {arg for expression in expressions for arg in _kink_arguments(expression)}
+    if not kinks:
+        return []
+    points: list[Point] = []
+    if len(symbols) == 1:
+        found = _between_roots(kinks, symbols[0])
+        points += [{symbols[0]: value} for value in found or ()]
+    scale = Fraction(2)
+    for expression in expressions:
+        scale *= _reach(expression)
+        if max(scale.numerator.bit_length(), scale.denominator.bit_length()) > _MAX_POINT_BITS:
+            return points if len(symbols) == 1 and found is not None else None
+    for size in (scale, 1 / scale):
+        for signs in range(2 ** min(len(symbols), 3)):
+            points.append(
+                {
+                    symbol: (-1 if signs >> place % 3 & 1 else 1) * size * Fraction(7 + place, 5)
+                    for place, symbol in enumerate(symbols)
+                }
+            )
+    return points
+
+
+def _kink_arguments(expression: Any) -> set[Any]:
+    """Return what stands in |…|, floors and roots, where it is a sum: its zeros may be anywhere."""
+    found: set[Any] = set()
+    for part in sympy.preorder_traversal(expression):
+        is_root = part.is_Pow and _is_proper_fraction(part.args[1])
+        if not (is_root or isinstance(part, _KINKED)) or not part.free_symbols:
+            continue
+        if any(inner.is_Add for inner in sympy.preorder_traversal(part.args[0])):
+            found.add(part.args[0])
+    return found
+
+
+_KINKED: Final = (sympy.Abs, sympy.floor, sympy.ceiling)
+
+
+def _is_proper_fraction(exponent: Any) -> bool:
+    value = as_fraction(exponent)
+    return value is not None and value.denominator > 1
+
+
+def _between_roots(kinks: set[Any], symbol: Any) -> list[Fraction] | None:
+    """Return a point in each interval that the real roots of the polynomials `kinks` cut out."""
+    if len(kinks) > _MAX_KINKS or not all(_is_small_polynomial(kink, symbol) for kink in kinks):
+        return None
+    try:
+        factors = [sympy.Poly(kink, symbol, domain="QQ") for kink in kinks]
+    except (sympy.PolynomialError, sympy.CoercionFailed):
+        return None
+    product = sympy.Poly(1, symbol, domain="QQ")
+    for factor in factors:
+        if factor.degree() > _MAX_KINK_DEGREE:
+            return None
+        if not factor.is_zero:
+            product = product.lcm(factor)
+    roots = [interval for interval, _ in product.sqf_part().intervals()]
+    ends = [(_fraction(low), _fraction(high)) for low, high in roots]
+    if not ends:
+        return []
+    middles = [(before[1] + after[0]) / 2 for before, after in pairwise(ends)]
+    return [ends[0][0] - 1, *middles, ends[-1][1] + 1]
+
+
+def _is_small_polynomial(value: Any, symbol: Any) -> bool:
+    if value == symbol or as_fraction(value) is not None:
+        return True
+    if value.is_Add or value.is_Mul:
+        return all(_is_small_polynomial(argument, symbol) for argument in value.args)
+    exponent = as_fraction(value.args[1]) if value.is_Pow else None
+    return (
+        exponent is not None
+        and exponent.denominator == 1
+        and 0 < exponent <= _MAX_KINK_DEGREE
+        and _is_small_polynomial(value.args[0], symbol)
+    )
+
+
+def _fraction(value: Any) -> Fraction:
+    return Fraction(int(value.p), int(value.q))
+
+
+def _reach(expression: Any) -> Fraction:
+    """Return the product of the sizes of all constants in an expression (1/c for c < 1)."""
+    if not expression.free_symbols:
+        size = as_fraction(expression)
+        if size is None:
+            try:
+                size = Fraction(float(abs(enclose(expression, {}, bits=64, complex_=True)).mid()))
+            except (NoValueError, ZeroDivisionError, OverflowError, ValueError):
+                return Fraction(2) ** (2 * _MAX_POINT_BITS)
+        size = abs(size)
+        return Fraction(1) if size == 0 else max(size, 1 / size)
+    product = Fraction(1)
+    for argument in expression.args:
+        product *= _reach(argument)
+        if product.numerator.bit_length() > 2 * _MAX_POINT_BITS:
+            return Fraction(2) ** (2 * _MAX_POINT_BITS)
+    return product
 
 
 def _is_defined(value: Any, point: Point) -> bool:
@@ -395,7 +545,10 @@ def _is_constant(value: Any, symbols: list[Any], *seeds: Any) -> tuple[Outcome, 
     first: Ball | None = None
     agreed = 0
     has_i = value.has(sympy.I)
-    for point in _rational_points(symbols, _random(*seeds)):
+    between = _points_between_kinks([value], symbols)
+    if between is None:
+        return undecided("its kinks may lie anywhere"), None
+    for point in [*between, *_rational_points(symbols, _random(*seeds))]:
         try:
             needed = AGREEMENT_BITS + 2 * size_bits(value, point)
             bits = 2 * min(needed, MAX_PRECISION_BITS)
