@@ -1,15 +1,16 @@
 r"""Which option of a multiple-choice question an answer names: one letter, or none.
 
 An answer that abstains, names two letters, names a letter that is no option, or pairs a letter with
-the text of another option, names none. It is never a guess.
+the text of another option, names none. It is never a guess: where what follows a letter or an
+option's text may take it back ("B because C is right", "yes; or no"), no letter is named.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rlrewards.verify.normalize import plain_unicode
 
@@ -19,6 +20,8 @@ FUZZY_MARGIN = 5.0
 FUZZY_LEAST, FUZZY_OFF = 50.0, 101.0
 # Nobody names an option in more characters than this.
 MAX_LENGTH = 4_000
+# From this length and likeness (1 − edits/letters), and up to so many edits, a word is misspelt.
+MISSPELT_LETTERS, MISSPELT_EDITS, MISSPELT_RATIO = 5, 2, 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +37,25 @@ class Choice:
     loose: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """What two spellings of an option's text share: its words, with and without their case."""
+
+    cased: str
+    words: str
+    meaning: str
+
+
 def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Choice:
     r"""Return the option that `text` names.
 
-    Tried in this order: the text of exactly one option; a letter, alone or before its text; the
-    text of one option before further words ("Yes, because …"); the text of one option up to
-    spelling (`fuzzy` of 100 by RapidFuzz's ratio, clearly ahead of the runner-up, with the same
-    numbers, negations and directions).
+    Tried in this order: a letter alone; the text of exactly one option; a letter before its text
+    or a reason; the text of one option before further words ("Yes, because …"); the text of one
+    option up to spelling (`fuzzy` of 100 by RapidFuzz's ratio, clearly ahead of the runner-up,
+    word for word the same but for plain misspellings).
+
+    Further words may not name another letter or contain another option's text, nor deny or
+    abstain. That is strict: "Yes, there is no doubt" names none where "no" is an option.
 
     Args:
         text: A bare answer.
@@ -54,55 +69,78 @@ def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Ch
     'C'
     >>> resolve("A or B", options).why
     'names A and B'
+    >>> resolve("No, wait: yes", options).letter is None
+    True
     """
-    letters = {letter.upper(): letter for letter in options}
     if len(text) > MAX_LENGTH:
         return Choice(None, f"an answer of {len(text)} characters")
-    bare = _bare(text)
-    if not bare:
+    whole = _bare(text)
+    if not whole:
         return Choice(None, "empty answer")
-    texts = {letter: _words(option) for letter, option in options.items()}
+    letters = {letter.upper(): letter for letter in options}
+    bare = _without_lead(whole)
     named = _only_letter(bare, letters)
-    exact = [letter for letter, words in texts.items() if words and words == _words(bare)]
     if named is not None and named.letter is not None:
         return named
-    if len(exact) == 1:
-        return Choice(exact[0], "the option's text")
-    if exact:
-        return Choice(None, f"the options {' and '.join(exact)} have the same text")
-    if named is not None:
-        return named
+    keys = {letter: _option_key(option) for letter, option in options.items()}
     return (
-        _letter_and_text(bare, letters, texts)
-        or _leading_text(bare, texts)
-        or _similar(_words(bare), texts, fuzzy)
+        _exact(whole, keys)
+        or (_exact(bare, keys) if bare != whole else None)
+        or _letter_and_text(bare, letters, keys)
+        or named
+        or _leading_text(bare, letters, keys)
+        or _similar(_key(bare), keys, fuzzy)
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# What stands around an answer
 
 
 _WRAPPER = re.compile(
     r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|boxed|fbox|mbox)\s*\{([^{}]*)\}"
 )
-_MARKUP = re.compile(r"\\[()\[\]]|[$`]|\*\*|__")
-_LEADING_WORDS = re.compile(
-    r"(?:the\s+)?(?:(?:correct|best|final|most\s+likely)\s+)?(?:option|choice|answer)\b"
-    r"(?:\s+(?:is|would\s+be))?\s*[:=]?\s+(?=\S)",
+_MARKUP = re.compile(r"\\[()\[\]]|[$`]|(?<!\w)(?:\*\*|__)|(?:\*\*|__)(?!\w)")
+_GAP = re.compile(r"\s+")
+_LEAD = re.compile(
+    r"(?:(?:so|thus|hence|therefore|clearly|(?:i|we)(?=\s+(?:would|choose|pick|select)\b)|would|choose|pick|select|the|my|our|it|is|it's"
+    r"|correct|best|right|final|most\s+likely|definitely|certainly|would\s+be|must\s+be"
+    r"|option|choice|answer|letter)\b[\s,:=]*)+(?=\S)",
     re.IGNORECASE,
 )
+_LEAD_ENDS = re.compile(
+    r"(?:\b(?:is|be|option|choice|answer|letter)|[:=])[\s,:=]*\Z", re.IGNORECASE
+)
+_NAMES_LETTER = re.compile(r"[A-Z](?![\w'])|[\[(]\s*[A-Za-z]\s*[\])]")
 
 
 def _bare(text: str) -> str:
+    """Return the answer without markup, quotation marks and typographic characters."""
     text = plain_unicode(text)
     for _ in range(3):
         text = _WRAPPER.sub(r"\1", text)
     text = _MARKUP.sub("", text).strip().strip("\"'").strip()
-    lead = _LEADING_WORDS.match(text)
-    return text[lead.end() :] if lead else text
+    return _GAP.sub(lambda gap: "\n" if "\n" in gap[0] else " ", text)
+
+
+def _without_lead(bare: str) -> str:
+    """Drop what only leads up to an answer: "Thus, option B" is B, "the best choice is no" no."""
+    lead = _LEAD.match(bare)
+    if lead is None or not (
+        _NAMES_LETTER.match(bare, lead.end()) or _LEAD_ENDS.search(bare, 0, lead.end())
+    ):
+        return bare
+    return bare[lead.end() :]
+
+
+# ---------------------------------------------------------------------------------------------
+# A letter, a text
 
 
 _LETTER = re.compile(r"[\[(<{]?([A-Za-z])[\])>}]?\s*[.:,;!]*")
 _JOINED = re.compile(
-    r"[\[(]?([A-Z])[\])]?\s*(?:,|/|&|\+|\band\b|\bor\b|\s)\s*"
-    r"(?:(?:and|or|maybe|possibly|perhaps|also|both|even)\s+)*[\[(]?([A-Z])(?![A-Za-z'])"
+    r"[\[(]?([A-Z])[\])]?\s*(?:,|/|&|\+|-|\band\b|\bor\b|\s)\s*"
+    r"(?:(?:and|or|maybe|possibly|perhaps|also|both|even)\s+)*[\[(]?([A-Z])(?![\w'-])"
 )
 _BOTH = re.compile(r"\s*(?:both|either)\s+", re.IGNORECASE)
 
@@ -120,93 +158,354 @@ def _only_letter(bare: str, letters: Mapping[str, str]) -> Choice | None:
     return None
 
 
+def _exact(text: str, keys: Mapping[str, _Key]) -> Choice | None:
+    """Read the text of an option: case decides only between options that differ in nothing else."""
+    key = _key(text)
+    hits = [letter for letter, own in keys.items() if own.words and own.meaning == key.meaning]
+    if len(hits) > 1:
+        hits = [letter for letter in hits if keys[letter].cased == key.cased] or hits
+    if len(hits) > 1:
+        return Choice(None, f"the options {' and '.join(hits)} have the same text")
+    return Choice(hits[0], "the option's text") if hits else None
+
+
 _LETTER_THEN_TEXT = re.compile(
-    r"(?:[\[(]([A-Za-z])[\])]\s*[.:,;-]*|([A-Z])\s*[.:)\]]|([A-Z])\s+-|([A-Z]),)\s*(.*)", re.DOTALL
+    r"(?:[\[(]\s*([A-Za-z])\s*[\])]\s*(?:[.:,;]+|-(?!\.?\d))?|([A-Z])\s*[.:;)\]]|([A-Z])\s+-(?!\.?\d)"
+    r"|([A-Z]),|([A-Z])\s*\n|([a-z])\s*[.:)])\s*(.*)",
+    re.DOTALL,
 )
 _LETTER_THEN_REASON = re.compile(
-    r"([A-Z])\s+(?:because|since|as\s+it|is\s+(?:the\s+)?(?:correct|right|best|answer)|due\s+to)\b"
+    r"(?:[\[(]([A-Za-z])[\])]|([A-Z]))(?=\s+(?:because|since|as\s+it|due\s+to"
+    r"|(?:is|would\s+be)\s+(?:the\s+)?(?:most\s+likely\s+)?(?:correct|right|best|answer))\b)(.*)",
+    re.DOTALL,
 )
 
 
 def _letter_and_text(
-    bare: str, letters: Mapping[str, str], texts: Mapping[str, str]
+    bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key]
 ) -> Choice | None:
     reason = _LETTER_THEN_REASON.match(bare)
-    if reason is not None and reason[1] in letters:
-        return Choice(letters[reason[1]], "the letter")
-    match = _LETTER_THEN_TEXT.match(bare)
+    match = reason or _LETTER_THEN_TEXT.match(bare)
     if match is None:
         return None
-    raw = next(group for group in match.groups()[:4] if group)
+    raw = next(group for group in match.groups()[:-1] if group)
+    rest = match.groups()[-1]
     letter = letters.get(raw.upper())
+    key = _key(rest)
+    if reason is None and match[6] and (letter is None or key.meaning != keys[letter].meaning):
+        return None  # "a. m." is no choice; "a. yes" is one
     if letter is None:
         return Choice(None, f"{raw} is not an option")
-    words = _words(match[5])
-    others = [key for key, own in texts.items() if key != letter and own and own == words]
-    if others and texts[letter] != words:
-        return Choice(None, f"names {letter}, with the text of {others[0]}")
-    if words == texts[letter]:
+    own = keys[letter]
+    if own.words and key.meaning == own.meaning:
         return Choice(letter, "the letter and its text")
+    alone = _LETTER.fullmatch(rest.strip())
+    if alone is not None and alone[1].upper() != raw.upper():
+        return Choice(None, f"names {letter} and {alone[1]}")
+    other = _text_of_another(raw, key, letter, keys)
+    if other is not None:
+        return Choice(None, f"names {letter}, with the text of {other}")
+    against = _objection(rest, letter, letters, keys)
+    if against is not None:
+        return Choice(None, against)
+    if reason is not None:
+        return Choice(letter, "the letter")
     return Choice(letter, "the letter before its text", loose=True)
 
 
-_CLAUSE = re.compile(r"[.,;:!?\n]|\s[-–—(]")
+def _text_of_another(raw: str, rest: _Key, letter: str, keys: Mapping[str, _Key]) -> str | None:
+    """Return the option whose text follows a letter that is not its own.
 
-
-def _leading_text(bare: str, texts: Mapping[str, str]) -> Choice | None:
-    """Read "Yes, because …": an option's whole text, then a mark that ends the clause."""
-    longest = max(map(len, texts.values()), default=0)
-    for end in _CLAUSE.finditer(bare[: 2 * longest + 20]):
-        first = _words(bare[: end.start()])
-        hits = [letter for letter, words in texts.items() if words and words == first]
-        if hits:
-            return Choice(hits[0], "opens with the option's text") if len(hits) == 1 else None
+    The letter may be the text's first one: "C. difficile" is no choice of C beside such an option.
+    """
+    if _alike(rest.words, keys[letter].words):
+        return None
+    organism = f"{raw.casefold()} {rest.words.split(' ', 1)[0]} "
+    for other, its in keys.items():
+        same = its.meaning == rest.meaning or _alike(rest.words, its.words)
+        if other != letter and its.words and (same or f"{its.words} ".startswith(organism)):
+            return other
     return None
 
 
-_NUMBERS = re.compile(r"\d+(?:[.,]\d+)*")
-_NEGATIONS = frozenset("no not non none never neither nor without un cannot".split())
-_OPPOSITES = (
-    ("increase", "decrease"), ("hyper", "hypo"), ("afferent", "efferent"), ("abduct", "adduct"),
-    ("inter", "intra"), ("ante", "post"), ("supra", "infra"), ("sub", "supra"), ("macro", "micro"),
-    ("left", "right"), ("upper", "lower"), ("above", "below"), ("more", "less"),
-    ("positive", "negative"), ("anterior", "posterior"), ("medial", "lateral"), ("ileum", "ilium"),
-    ("systolic", "diastolic"), ("endo", "exo"), ("agonist", "antagonist"), ("true", "false"),
-    ("proximal", "distal"), ("superior", "inferior"), ("internal", "external"), ("high", "low"),
-    ("acute", "chronic"), ("before", "after"), ("maximum", "minimum"), ("dorsal", "ventral"),
-)  # fmt: skip
+# A mark that ends a clause; inside a number, and behind a factorial, there is none.
+_CLAUSE = re.compile(
+    r"[.,:](?!\d)(?!(?<=\d[.,:])\s*-?\.?\d)|[;\n]|(?<=[^\W\d]{2})!|\s-(?!\s*\d)|\s\("
+)
 
 
-def _similar(words: str, texts: Mapping[str, str], fuzzy: float) -> Choice:
+def _leading_text(bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key]) -> Choice | None:
+    """Read "Yes, because …": an option's whole text, then a mark that ends the clause."""
+    known = {own.meaning: letter for letter, own in keys.items() if own.words}
+    spelled = [*known, *_SAME_MEANING]
+    lengths = frozenset(map(len, spelled))
+    limit = max(lengths)
+    window = 2 * limit + 20  # marks and white space take room, too
+    pieces: list[str] = []
+    length, start, found = -1, 0, None
+    for mark in _CLAUSE.finditer(bare):
+        piece = bare[start : mark.start()]
+        words = _key(piece).words if any(map(str.isalnum, piece)) else ""
+        start = mark.start()
+        if words:
+            pieces.append(words)
+            length += len(words) + 1
+        if length > limit or start > window:
+            break
+        if length in lengths:
+            head = " ".join(pieces)
+            letter = known.get(_SAME_MEANING.get(head, head))
+            found = (letter, head, mark.start()) if letter is not None else found
+    if found is None:
+        return None
+    letter, head, end = found
+    if sum(own.meaning == keys[letter].meaning for own in keys.values()) > 1:
+        return None
+    rest = bare[end:]
+    further = f"{head} {_key(rest).words.split(' ', 1)[0]} "
+    for other, its in keys.items():
+        if other != letter and f"{its.words} ".startswith(further):
+            return Choice(None, f"begins as {letter} and {other} do")
+    against = _objection(rest, letter, letters, keys)
+    return Choice(None, against) if against else Choice(letter, "opens with the option's text")
+
+
+# ---------------------------------------------------------------------------------------------
+# What takes an answer back
+
+
+_LONE = re.compile(r"(?<![\w'\\^])(?<!\w-)[A-Za-z](?![\w'])(?!-\w)")
+_ABBREVIATIONS = re.compile(r"\b(?:e\.\s?g|i\.\s?e|b/c|w/o|a\.m|p\.m)\b\.?", re.IGNORECASE)
+# Letters after these words, or before those, are parts of a name and no options.
+_LETTERED = frozenset(
+    "agent amphotericin antigen apo apolipoprotein blood botulinum category cathepsin chain"
+    " chromosome class coenzyme complex cyclin cyclosporin cytochrome domain factor fragment grade"
+    " group haemoglobin haemophilia hb hemoglobin hemophilia hepatitis immunoglobulin influenza"
+    " isoform kinase lamin lipoprotein meningococcus part penicillin phase phospholipase plan"
+    " polymyxin protein region serogroup serotype stage strain streptococcus subtype subunit toxin"
+    " troponin type types variant vit vitamin vitamins wave zone".split()
+)
+_LETTERED_BEFORE = frozenset(
+    "cell cells lymphocyte lymphocytes peptide dimer dimers wave waves fiber fibers fibre fibres"
+    " section sections symptom symptoms line lines band bands ring rings virus strain chain chains"
+    " toxin antigen".split()
+)
+_BEFORE = re.compile(r"([^\W\d_]+)[\s-]*\Z")
+_AFTER = re.compile(r"\s+([^\W\d_]+)")
+_ORGANISM = re.compile(
+    r"\.\s?(?:albicans|anthracis|baumannii|botulinum|burgdorferi|cereus|cloacae|coli|difficile"
+    r"|diphtheriae|duodenale|faecalis|fragilis|freundii|fumigatus|henselae|histolytica|immitis"
+    r"|jejuni|melitensis|neoformans|perfringens|pertussis|pneumoniae|psittaci|tetani|trachomatis)\b"
+)
+_VERBS = frozenset("is was would are or and because since as seems looks alone only too".split())
+_NAMING = frozenset("or and option options choice answer letter".split())
+_SENTENCE_ENDS = re.compile(r"(?:\A|[.:;!?(\n])\W*\Z")
+
+
+def _other_letter(rest: str, letter: str, letters: Mapping[str, str], own: str) -> str | None:
+    """Return a letter that further words name as an option: not an article, not "vitamin C"."""
+    rest = _ABBREVIATIONS.sub(" ", rest)
+    own_words = frozenset(own.split())
+    for lone in _LONE.finditer(rest):
+        other = letters.get(lone[0].upper())
+        if other is not None and other != letter and other.upper() not in own_words:
+            near = (rest[max(0, lone.start() - 24) : lone.start()], rest[lone.end() :][:24])
+            if _names_option(lone[0], *near):
+                return other
+    return None
+
+
+def _names_option(raw: str, left: str, right: str) -> bool:
+    if left.endswith(("(", "[")) and right.startswith((")", "]")):
+        return True
+    before, after = _BEFORE.search(left), _AFTER.match(right)
+    word_before = before[1].casefold() if before else ""
+    word_after = after[1].casefold() if after else ""
+    if word_before in _LETTERED or word_after in _LETTERED_BEFORE:
+        return False
+    if raw.islower():
+        marked = right.startswith((")", ":")) or (not word_after and raw != "a")
+        return marked or word_before in _NAMING
+    if _ORGANISM.match(right):
+        return False
+    article = raw in "AI" and bool(word_after) and word_after not in _VERBS
+    return not (article and (raw == "I" or _SENTENCE_ENDS.search(left)))
+
+
+_REASON = re.compile(r"\b(?:because|since|as\s+it|due\s+to)\b", re.IGNORECASE)
+_ABSTAINS = re.compile(
+    r"\b(?:wrong|incorrect|unsure|not\s+(?:sure|certain|correct|right)|no\s+idea|wait|never\s+mind"
+    r"|unable\s+to|(?:do\s+not|don't|cannot|can't|could\s+not)\s+(?:know|determine|decide|tell|say))\b",
+    re.IGNORECASE,
+)
+_NEGATION = re.compile(
+    r"\b(?:not|never|cannot|\w+n't)\b|\bno\b(?=\s*(?:[.,;:!]|\Z))", re.IGNORECASE
+)
+_NEGATIONS = frozenset("no not non none never neither nor without cannot false".split())
+_ALL_OTHERS = re.compile(
+    r"\b(?:all\s+)?(?:the\s+)?(?:others?|rest|other\s+(?:options|choices|answers))\s+(?:is|are|were)"
+    r"\s+(?:all\s+)?(?:wrong|incorrect|not\s+(?:correct|right))\b",
+    re.IGNORECASE,
+)
+_SAYS_LITTLE = re.compile(r"[^\W\d]?|all|none")  # an option's text that further words may hold
+_HEDGE = re.compile(r"\W*(?:or|maybe|perhaps|possibly)\b", re.IGNORECASE)
+
+
+def _objection(
+    rest: str, letter: str, letters: Mapping[str, str], keys: Mapping[str, _Key]
+) -> str | None:
+    """Say how further words take a choice back: another option, a negation, an abstention."""
+    own = keys[letter].words
+    if keys[letter].meaning not in ("all", "none"):
+        named = _other_letter(rest, letter, letters, keys[letter].cased)
+        if named is not None:
+            return f"names {letter} and {named}"
+        inside = f" {_key(rest).words} "
+        for key, its in keys.items():
+            phrase = f" {its.words} "
+            if key == letter or _SAYS_LITTLE.fullmatch(its.words):
+                continue
+            if phrase in inside and phrase not in f" {own} ":
+                return f"names {letter}, with the text of {key}"
+    if _HEDGE.match(rest) and not own.startswith(("or ", "maybe", "perhaps", "possibly")):
+        return f"names {letter} and goes on with a guess"
+    rest = _ALL_OTHERS.sub(" ", rest)
+    denial = next((m[0] for m in _ABSTAINS.finditer(rest) if m[0].casefold() not in own), None)
+    if denial is None and own and not _NEGATIONS & set(own.split()):
+        # A reason may hold a "not": "because it does not cross the placenta".
+        reason = _REASON.search(rest)
+        negation = _NEGATION.search(rest, 0, reason.start() if reason else len(rest))
+        denial = negation[0] if negation else None
+    return f"names {letter}, but says {denial!r}" if denial else None
+
+
+# ---------------------------------------------------------------------------------------------
+# Spelling
+
+
+def _similar(key: _Key, keys: Mapping[str, _Key], fuzzy: float) -> Choice:
     from rapidfuzz import fuzz
 
-    known = {letter: text for letter, text in texts.items() if text}
-    if fuzzy <= 100 and len(words) <= 2_000:
+    known = {letter: own.words for letter, own in keys.items() if own.words}
+    if fuzzy <= 100 and len(key.words) <= 2_000:
         ranked = sorted(
-            ((fuzz.ratio(words, text), key) for key, text in known.items()), reverse=True
+            ((fuzz.ratio(key.words, words), letter) for letter, words in known.items()),
+            reverse=True,
         )
         best, letter = ranked[0] if ranked else (0.0, "")
         runner_up = ranked[1][0] if len(ranked) > 1 else 0.0
-        if best >= fuzzy and best - runner_up >= FUZZY_MARGIN and _same_sense(words, known[letter]):
+        ahead = best >= fuzzy and best - runner_up >= FUZZY_MARGIN
+        if ahead and _alike(key.words, known[letter]):
             return Choice(letter, f"resembles the option's text ({best:.0f} of 100)")
     return Choice(None, "names no option")
 
 
-def _same_sense(words: str, text: str) -> bool:
-    """Whether two similar texts have the same numbers, negations and directions."""
-    left, right = words.split(), text.split()
+# Without these two texts say the same. Not "or", which is no "and"; not "a", which is a vitamin.
+_SMALL_WORDS = frozenset(("the", "an", "of", "and"))
+
+
+def _alike(one: str, other: str) -> bool:
+    """Whether two texts have the same words in the same order, but for plain misspellings."""
+    left = [word for word in one.split() if word not in _SMALL_WORDS]
+    right = [word for word in other.split() if word not in _SMALL_WORDS]
     return (
-        _NUMBERS.findall(words) == _NUMBERS.findall(text)
-        and [w for w in left if w in _NEGATIONS] == [w for w in right if w in _NEGATIONS]
-        and all(
-            sum(word in w for w in left) == sum(word in w for w in right)
-            for pair in _OPPOSITES
-            for word in pair
-        )
+        bool(left)
+        and len(left) == len(right)
+        and all(a == b or _misspelt(a, b) for a, b in zip(left, right, strict=True))
     )
 
 
-_NOT_WORD = re.compile(r"[^\w%+<>=≤≥./-]+|(?<!\d)[./-]|[./-](?!\d)")
+_PREFIXES = tuple(
+    "hyper hypo inter intra ante anti macro micro endo ecto exo peri para per pro pre post poly"
+    " oligo iso homo hetero super supra sub infra trans un in non de dis dys re ab ad".split()
+)
+_ENDINGS = tuple(
+    "ine ide ate ite ose ase one ane ene yne ol al ium oma osis itis emia uria penia ous us ic ary"
+    " pril olol able less ful".split()
+)
+_VOWELS = frozenset("aeiouy")
+_SOUND_ALIKE = frozenset(map(frozenset, ("ck", "cs", "sz")))
+# Words of one letter more or less that are no misspellings of each other.
+_LOOK_ALIKES = frozenset(
+    frozenset(pair.split("/"))
+    for pair in (
+        "coastal/costal facial/fascial hypertropia/hypertrophia insulin/inulin"
+        " neutral/neural radial/radical striatum/stratum"
+    ).split()
+)
+
+
+def _misspelt(one: str, other: str) -> bool:
+    """Whether two different words are one word and its misspelling.
+
+    The letters that differ are vowels, sound alike, changed places, or are too many or too few;
+    other letters, prefixes and endings carry meaning (lactose, lactase; dysphagia, dysphasia).
+    """
+    from rapidfuzz.distance import OSA, Levenshtein
+
+    longest = max(len(one), len(other))
+    if (
+        min(len(one), len(other)) < MISSPELT_LETTERS
+        or not (one.isalpha() and other.isalpha())
+        or one[0] != other[0]
+        or longest > 60
+        or frozenset((one, other)) in _LOOK_ALIKES
+        or _longest(one.startswith, _PREFIXES) != _longest(other.startswith, _PREFIXES)
+    ):
+        return False
+    ends = _longest(one.endswith, _ENDINGS), _longest(other.endswith, _ENDINGS)
+    if all(ends) and ends[0] != ends[1]:
+        return False
+    edits = OSA.distance(one, other)
+    if edits > MISSPELT_EDITS or 1 - edits / longest < MISSPELT_RATIO:
+        return False
+    if sorted(one) == sorted(other):
+        return True
+    pairs = [
+        frozenset((one[edit.src_pos], other[edit.dest_pos]))
+        for edit in Levenshtein.editops(one, other)
+        if edit.tag == "replace"
+    ]
+    return all(pair <= _VOWELS or pair in _SOUND_ALIKE for pair in pairs)
+
+
+def _longest(has: Callable[[str], bool], affixes: tuple[str, ...]) -> str:
+    return max(filter(has, affixes), key=len, default="")
+
+
+# ---------------------------------------------------------------------------------------------
+# The key of a text
+
+
+_GREEK = re.compile(
+    r"\\(alpha|beta|gamma|delta|Delta|theta|lambda|mu|pi|phi|omega)(?![A-Za-z]) ?(?=(\w?))"
+)
+_SIGNS = (
+    (re.compile(r"\^\s*(?:\{\s*)?\\circ(?![A-Za-z])\s*\}?\s*"), "° "),
+    (re.compile(r"\\leq?(?![A-Za-z])|<="), "≤"),
+    (re.compile(r"\\geq?(?![A-Za-z])|>="), "≥"),
+    (re.compile(r"\\to(?![A-Za-z])|->"), "→"),
+    (re.compile(r"\\times(?![A-Za-z])"), "×"),
+    (re.compile(r"\\pm(?![A-Za-z])"), "±"),
+    (re.compile(r"&"), " and "),
+    (re.compile(r"\^\{(-?(?:\d+|[A-Za-z]))\}"), r"^\1"),
+    (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
+    (re.compile(r"(?<![\d.,(\[])(\d{1,3}(?:,\d{3})+)(?![\d,])"), lambda m: m[1].replace(",", "")),
+    (re.compile(r"(?<=\d)(\s*)-\1(?=\.?\d)"), " － "),
+    (re.compile(r"(?:(?<![^\s(\[{,=<>≤≥+*/^])|(?<=±))-(?=\.?\d|\\|[A-Za-z](?!\w))"), " −"),
+    (re.compile(r"\A\s*-\s*(?=\.?\d)"), " −"),
+    (re.compile(r"(?<=\w)-(?=\s*(?:\Z|[,;)\]/]))"), " － "),
+    (re.compile(r"(?<=\d)\s*,\s*(?=[-−]?\.?\d)"), " ， "),
+    (re.compile(r"(?<=\d)\s*:\s*(?=[-−]?\.?\d)"), " ： "),
+    (re.compile(r"(?<=\w)(\s*)\*\1(?=\w)"), " ＊ "),
+    (re.compile(r"(?<=\d)!|(?<=\b[A-Za-z])!|(?<=\))!"), " ！ "),
+    (re.compile(r"(?<=\d)'|(?<=\b[A-Za-z])'(?!\w)"), " ＇ "),
+    (re.compile(r"(?<=\w)'(?=\w)"), ""),
+)  # fmt: skip
+_MARKED = re.compile(r"[^A-Za-z\s.,;:]")  # without any of these there is nothing to keep
+_BRACKETS = re.compile(r"([(\[])([^()\[\]]*)([)\]])")
+_KEPT = str.maketrans("()[]", "（）［］")
+_WORD = re.compile(r"−?(?:\d+(?:\.\d+)*|\.\d+)|\\?[^\W\d_]+|[^\w\s.,;:?!\"'()\[\]{}\-_~*\\`•]")
 _SAME_MEANING = {
     "none of the above": "none", "none of these": "none", "none of the options": "none",
     "all of the above": "all", "all of these": "all", "all the above": "all", "all of them": "all",
@@ -214,8 +513,35 @@ _SAME_MEANING = {
 }  # fmt: skip
 
 
-def _words(text: str) -> str:
-    """Return the key under which two spellings of an option's text agree."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    key = " ".join(_NOT_WORD.sub(" ", folded).split())
-    return _SAME_MEANING.get(key, key)
+def _key(bare: str) -> _Key:
+    r"""Return the key under which two spellings of an option's text agree.
+
+    Punctuation, hyphens and brackets around words are dropped. What carries meaning is kept: signs,
+    operators, the commas and colons between numbers, the brackets of a formula. Kept marks that
+    could be mistaken for punctuation are written full-width.
+    """
+    text = bare
+    if _MARKED.search(text):
+        text = _GREEK.sub(lambda m: m[1] + (" " if m[2] else ""), text)
+        for pattern, mark in _SIGNS:
+            text = pattern.sub(mark, text)
+        for _ in range(3):
+            text = _BRACKETS.sub(_kept_brackets, text)
+    cased = " ".join(_WORD.findall(text))
+    words = cased.casefold()
+    return _Key(cased, words, _SAME_MEANING.get(words, words))
+
+
+def _kept_brackets(match: re.Match[str]) -> str:
+    """Keep the brackets of a formula, "(1, 2]"; drop those around words."""
+    if _LONG_WORD.search(match[2]) or not match[2].strip():
+        return f" {match[2]} "
+    return f" {match[1].translate(_KEPT)} {match[2]} {match[3].translate(_KEPT)} "
+
+
+_LONG_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{2}")
+
+
+@lru_cache(maxsize=4096)
+def _option_key(text: str) -> _Key:
+    return _key(_bare(text))
