@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 import string
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
@@ -40,8 +41,9 @@ class _Form(Composable):
         """Return each completion's score, from 0 to 1."""
         return [self._score(sample.completion) for sample in batch]
 
+    @abstractmethod
     def _score(self, text: str) -> float:
-        raise NotImplementedError
+        """Return the score of one text."""
 
 
 # ---------------------------------------------------------------------------------------------
