@@ -41,6 +41,92 @@ def test_undecided(reference, answer):
     assert compare(answer, reference)["status"] in ("UNDECIDED", "NO_ANSWER")
 
 
+# Malformed text, and mathematics that is not read yet: never a verdict on the value.
+NOT_READ = [
+    "",
+    "+",
+    "5+",
+    "*5",
+    "(",
+    "5)",
+    "((5)",
+    "--5",
+    "5 6",
+    "5..2",
+    r"\frac{1}",
+    r"\frac{}{2}",
+    r"\sqrt{}",
+    r"\foo",
+    r"\foo{x}",
+    "5'",
+    "f'(x)",
+    "@5",
+    "5#",
+    "x_{1,2}",
+    "x_",
+    "2^",
+    "2^{}",
+    "^2",
+    "5!!!",
+    r"\sin",
+    r"\log_{}",
+    r"\left|x",
+    "||x||",
+    r"\int x",
+    r"\int_0^1 x dx",
+    r"\sum_{k=1}^n k",
+    r"\prod x",
+    r"\lim_{x\to0} x",
+    r"\frac{d}{dx} x^2",
+    r"\begin{cases} 1 & x>0 \\ 2 & x<0 \end{cases}",
+    r"\begin{array}{c} 1 \end{array}",
+    r"\begin{foo} 1 \end{foo}",
+    r"\begin{pmatrix} 1",
+    "{x | x > }",
+    r"\{x \mid x>0, y\}",
+    "[1]",
+    "(1,)",
+    ",",
+    "x=",
+    "=x",
+    "x<",
+    "<x",
+    "x<y<",
+    "a=b=c=d",
+    r"x\in",
+    "1101_2",
+    "sin",
+    "hello world",
+    r"\text{some words}",
+    r"5\text{ m}",
+    "f(2)",
+    "g(x,y)",
+    r"\bar{x}",
+    r"\vec{v}",
+    r"\overline{AB}",
+    r"\angle ABC",
+    "5 mod 3",
+    r"5 \pmod 3",
+    "x!y",
+    "1 1 1/2",
+    "3 7/2",
+    r"2.5\frac12",
+    "x" * 3000,
+    "(" * 400 + "x" + ")" * 400,
+    "{" * 60 + "x" + "}" * 60,
+    "1+" * 900 + "1",
+]
+
+
+@pytest.mark.parametrize("text", NOT_READ, ids=range(len(NOT_READ)))
+def test_what_is_not_read_is_never_equal(text):
+    assert compare(text, "2x+1")["status"] != "EQUAL"
+    assert compare("2x+1", text)["status"] != "EQUAL"
+    assert compare(text, "(1,2)")["status"] != "EQUAL"
+    assert compare(text, "x<3")["status"] != "EQUAL"
+    assert compare(text, r"\{1,2\}")["status"] != "EQUAL"
+
+
 def test_sympy_evaluates_no_strings():
     import sympy
 
