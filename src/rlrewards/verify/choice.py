@@ -8,11 +8,13 @@ option's text may take it back ("B because C is right", "yes; or no"), no letter
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rlrewards.verify.misspelling import alike
 from rlrewards.verify.normalize import plain_unicode
+from rlrewards.verify.option_key import SAME_MEANING, OptionKey, option_key
 
 # How far the best option's similarity must be ahead of the runner-up's, in points of 100.
 FUZZY_MARGIN = 5.0
@@ -20,8 +22,6 @@ FUZZY_MARGIN = 5.0
 FUZZY_LEAST, FUZZY_OFF = 50.0, 101.0
 # Nobody names an option in more characters than this.
 MAX_LENGTH = 4_000
-# From this length and likeness (1 − edits/letters), and up to so many edits, a word is misspelt.
-MISSPELT_LETTERS, MISSPELT_EDITS, MISSPELT_RATIO = 5, 2, 0.85
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +35,6 @@ class Choice:
     letter: str | None
     why: str
     loose: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Key:
-    """What two spellings of an option's text share: its words, with and without their case."""
-
-    cased: str
-    words: str
-    meaning: str
 
 
 def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Choice:
@@ -82,14 +73,14 @@ def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Ch
     named = _only_letter(bare, letters)
     if named is not None and named.letter is not None:
         return named
-    keys = {letter: _option_key(option) for letter, option in options.items()}
+    keys = {letter: _known_key(option) for letter, option in options.items()}
     return (
         _exact(whole, keys)
         or (_exact(bare, keys) if bare != whole else None)
         or _letter_and_text(bare, letters, keys)
         or named
         or _leading_text(bare, letters, keys)
-        or _similar(_key(bare), keys, fuzzy)
+        or _similar(option_key(bare), keys, fuzzy)
     )
 
 
@@ -158,9 +149,9 @@ def _only_letter(bare: str, letters: Mapping[str, str]) -> Choice | None:
     return None
 
 
-def _exact(text: str, keys: Mapping[str, _Key]) -> Choice | None:
+def _exact(text: str, keys: Mapping[str, OptionKey]) -> Choice | None:
     """Read the text of an option: case decides only between options that differ in nothing else."""
-    key = _key(text)
+    key = option_key(text)
     hits = [letter for letter, own in keys.items() if own.words and own.meaning == key.meaning]
     if len(hits) > 1:
         hits = [letter for letter in hits if keys[letter].cased == key.cased] or hits
@@ -182,7 +173,7 @@ _LETTER_THEN_REASON = re.compile(
 
 
 def _letter_and_text(
-    bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key]
+    bare: str, letters: Mapping[str, str], keys: Mapping[str, OptionKey]
 ) -> Choice | None:
     reason = _LETTER_THEN_REASON.match(bare)
     match = reason or _LETTER_THEN_TEXT.match(bare)
@@ -191,7 +182,7 @@ def _letter_and_text(
     raw = next(group for group in match.groups()[:-1] if group)
     rest = match.groups()[-1]
     letter = letters.get(raw.upper())
-    key = _key(rest)
+    key = option_key(rest)
     if reason is None and match[6] and (letter is None or key.meaning != keys[letter].meaning):
         return None  # "a. m." is no choice; "a. yes" is one
     if letter is None:
@@ -213,16 +204,18 @@ def _letter_and_text(
     return Choice(letter, "the letter before its text", loose=True)
 
 
-def _text_of_another(raw: str, rest: _Key, letter: str, keys: Mapping[str, _Key]) -> str | None:
+def _text_of_another(
+    raw: str, rest: OptionKey, letter: str, keys: Mapping[str, OptionKey]
+) -> str | None:
     """Return the option whose text follows a letter that is not its own.
 
     The letter may be the text's first one: "C. difficile" is no choice of C beside such an option.
     """
-    if _alike(rest.words, keys[letter].words):
+    if alike(rest.words, keys[letter].words):
         return None
     organism = f"{raw.casefold()} {rest.words.split(' ', 1)[0]} "
     for other, its in keys.items():
-        same = its.meaning == rest.meaning or _alike(rest.words, its.words)
+        same = its.meaning == rest.meaning or alike(rest.words, its.words)
         if other != letter and its.words and (same or f"{its.words} ".startswith(organism)):
             return other
     return None
@@ -234,10 +227,12 @@ _CLAUSE = re.compile(
 )
 
 
-def _leading_text(bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key]) -> Choice | None:
+def _leading_text(
+    bare: str, letters: Mapping[str, str], keys: Mapping[str, OptionKey]
+) -> Choice | None:
     """Read "Yes, because …": an option's whole text, then a mark that ends the clause."""
     known = {own.meaning: letter for letter, own in keys.items() if own.words}
-    spelled = [*known, *_SAME_MEANING]
+    spelled = [*known, *SAME_MEANING]
     lengths = frozenset(map(len, spelled))
     limit = max(lengths)
     window = 2 * limit + 20  # marks and white space take room, too
@@ -245,7 +240,7 @@ def _leading_text(bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key
     length, start, found = -1, 0, None
     for mark in _CLAUSE.finditer(bare):
         piece = bare[start : mark.start()]
-        words = _key(piece).words if any(map(str.isalnum, piece)) else ""
+        words = option_key(piece).words if any(map(str.isalnum, piece)) else ""
         start = mark.start()
         if words:
             pieces.append(words)
@@ -254,7 +249,7 @@ def _leading_text(bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key
             break
         if length in lengths:
             head = " ".join(pieces)
-            letter = known.get(_SAME_MEANING.get(head, head))
+            letter = known.get(SAME_MEANING.get(head, head))
             found = (letter, head, mark.start()) if letter is not None else found
     if found is None:
         return None
@@ -262,7 +257,7 @@ def _leading_text(bare: str, letters: Mapping[str, str], keys: Mapping[str, _Key
     if sum(own.meaning == keys[letter].meaning for own in keys.values()) > 1:
         return None
     rest = bare[end:]
-    further = f"{head} {_key(rest).words.split(' ', 1)[0]} "
+    further = f"{head} {option_key(rest).words.split(' ', 1)[0]} "
     for other, its in keys.items():
         if other != letter and f"{its.words} ".startswith(further):
             return Choice(None, f"begins as {letter} and {other} do")
@@ -352,7 +347,7 @@ _HEDGE = re.compile(r"\W*(?:or|maybe|perhaps|possibly)\b", re.IGNORECASE)
 
 
 def _objection(
-    rest: str, letter: str, letters: Mapping[str, str], keys: Mapping[str, _Key]
+    rest: str, letter: str, letters: Mapping[str, str], keys: Mapping[str, OptionKey]
 ) -> str | None:
     """Say how further words take a choice back: another option, a negation, an abstention."""
     own = keys[letter].words
@@ -360,7 +355,7 @@ def _objection(
         named = _other_letter(rest, letter, letters, keys[letter].cased)
         if named is not None:
             return f"names {letter} and {named}"
-        inside = f" {_key(rest).words} "
+        inside = f" {option_key(rest).words} "
         for key, its in keys.items():
             phrase = f" {its.words} "
             if key == letter or _SAYS_LITTLE.fullmatch(its.words):
@@ -383,7 +378,7 @@ def _objection(
 # Spelling
 
 
-def _similar(key: _Key, keys: Mapping[str, _Key], fuzzy: float) -> Choice:
+def _similar(key: OptionKey, keys: Mapping[str, OptionKey], fuzzy: float) -> Choice:
     from rapidfuzz import fuzz
 
     known = {letter: own.words for letter, own in keys.items() if own.words}
@@ -395,153 +390,11 @@ def _similar(key: _Key, keys: Mapping[str, _Key], fuzzy: float) -> Choice:
         best, letter = ranked[0] if ranked else (0.0, "")
         runner_up = ranked[1][0] if len(ranked) > 1 else 0.0
         ahead = best >= fuzzy and best - runner_up >= FUZZY_MARGIN
-        if ahead and _alike(key.words, known[letter]):
+        if ahead and alike(key.words, known[letter]):
             return Choice(letter, f"resembles the option's text ({best:.0f} of 100)")
     return Choice(None, "names no option")
 
 
-# Without these two texts say the same. Not "or", which is no "and"; not "a", which is a vitamin.
-_SMALL_WORDS = frozenset(("the", "an", "of", "and"))
-
-
-def _alike(one: str, other: str) -> bool:
-    """Whether two texts have the same words in the same order, but for plain misspellings."""
-    left = [word for word in one.split() if word not in _SMALL_WORDS]
-    right = [word for word in other.split() if word not in _SMALL_WORDS]
-    return (
-        bool(left)
-        and len(left) == len(right)
-        and all(a == b or _misspelt(a, b) for a, b in zip(left, right, strict=True))
-    )
-
-
-_PREFIXES = tuple(
-    "hyper hypo inter intra ante anti macro micro endo ecto exo peri para per pro pre post poly"
-    " oligo iso homo hetero super supra sub infra trans un in non de dis dys re ab ad".split()
-)
-_ENDINGS = tuple(
-    "ine ide ate ite ose ase one ane ene yne ol al ium oma osis itis emia uria penia ous us ic ary"
-    " pril olol able less ful".split()
-)
-_VOWELS = frozenset("aeiouy")
-_SOUND_ALIKE = frozenset(map(frozenset, ("ck", "cs", "sz")))
-# Words of one letter more or less that are no misspellings of each other.
-_LOOK_ALIKES = frozenset(
-    frozenset(pair.split("/"))
-    for pair in (
-        "coastal/costal facial/fascial hypertropia/hypertrophia insulin/inulin"
-        " neutral/neural radial/radical striatum/stratum"
-    ).split()
-)
-
-
-def _misspelt(one: str, other: str) -> bool:
-    """Whether two different words are one word and its misspelling.
-
-    The letters that differ are vowels, sound alike, changed places, or are too many or too few;
-    other letters, prefixes and endings carry meaning (lactose, lactase; dysphagia, dysphasia).
-    """
-    from rapidfuzz.distance import OSA, Levenshtein
-
-    longest = max(len(one), len(other))
-    if (
-        min(len(one), len(other)) < MISSPELT_LETTERS
-        or not (one.isalpha() and other.isalpha())
-        or one[0] != other[0]
-        or longest > 60
-        or frozenset((one, other)) in _LOOK_ALIKES
-        or _longest(one.startswith, _PREFIXES) != _longest(other.startswith, _PREFIXES)
-    ):
-        return False
-    ends = _longest(one.endswith, _ENDINGS), _longest(other.endswith, _ENDINGS)
-    if all(ends) and ends[0] != ends[1]:
-        return False
-    edits = OSA.distance(one, other)
-    if edits > MISSPELT_EDITS or 1 - edits / longest < MISSPELT_RATIO:
-        return False
-    if sorted(one) == sorted(other):
-        return True
-    pairs = [
-        frozenset((one[edit.src_pos], other[edit.dest_pos]))
-        for edit in Levenshtein.editops(one, other)
-        if edit.tag == "replace"
-    ]
-    return all(pair <= _VOWELS or pair in _SOUND_ALIKE for pair in pairs)
-
-
-def _longest(has: Callable[[str], bool], affixes: tuple[str, ...]) -> str:
-    return max(filter(has, affixes), key=len, default="")
-
-
-# ---------------------------------------------------------------------------------------------
-# The key of a text
-
-
-_GREEK = re.compile(
-    r"\\(alpha|beta|gamma|delta|Delta|theta|lambda|mu|pi|phi|omega)(?![A-Za-z]) ?(?=(\w?))"
-)
-_SIGNS = (
-    (re.compile(r"\^\s*(?:\{\s*)?\\circ(?![A-Za-z])\s*\}?\s*"), "° "),
-    (re.compile(r"\\leq?(?![A-Za-z])|<="), "≤"),
-    (re.compile(r"\\geq?(?![A-Za-z])|>="), "≥"),
-    (re.compile(r"\\to(?![A-Za-z])|->"), "→"),
-    (re.compile(r"\\times(?![A-Za-z])"), "×"),
-    (re.compile(r"\\pm(?![A-Za-z])"), "±"),
-    (re.compile(r"&"), " and "),
-    (re.compile(r"\^\{(-?(?:\d+|[A-Za-z]))\}"), r"^\1"),
-    (re.compile(r"\^\{([^{}]*)\}"), r"^(\1)"),
-    (re.compile(r"(?<![\d.,(\[])(\d{1,3}(?:,\d{3})+)(?![\d,])"), lambda m: m[1].replace(",", "")),
-    (re.compile(r"(?<=\d)(\s*)-\1(?=\.?\d)"), " － "),
-    (re.compile(r"(?:(?<![^\s(\[{,=<>≤≥+*/^])|(?<=±))-(?=\.?\d|\\|[A-Za-z](?!\w))"), " −"),
-    (re.compile(r"\A\s*-\s*(?=\.?\d)"), " −"),
-    (re.compile(r"(?<=\w)-(?=\s*(?:\Z|[,;)\]/]))"), " － "),
-    (re.compile(r"(?<=\d)\s*,\s*(?=[-−]?\.?\d)"), " ， "),
-    (re.compile(r"(?<=\d)\s*:\s*(?=[-−]?\.?\d)"), " ： "),
-    (re.compile(r"(?<=\w)(\s*)\*\1(?=\w)"), " ＊ "),
-    (re.compile(r"(?<=\d)!|(?<=\b[A-Za-z])!|(?<=\))!"), " ！ "),
-    (re.compile(r"(?<=\d)'|(?<=\b[A-Za-z])'(?!\w)"), " ＇ "),
-    (re.compile(r"(?<=\w)'(?=\w)"), ""),
-)  # fmt: skip
-_MARKED = re.compile(r"[^A-Za-z\s.,;:]")  # without any of these there is nothing to keep
-_BRACKETS = re.compile(r"([(\[])([^()\[\]]*)([)\]])")
-_KEPT = str.maketrans("()[]", "（）［］")
-_WORD = re.compile(r"−?(?:\d+(?:\.\d+)*|\.\d+)|\\?[^\W\d_]+|[^\w\s.,;:?!\"'()\[\]{}\-_~*\\`•]")
-_SAME_MEANING = {
-    "none of the above": "none", "none of these": "none", "none of the options": "none",
-    "all of the above": "all", "all of these": "all", "all the above": "all", "all of them": "all",
-    "none of them": "none", "all of the options": "all",
-}  # fmt: skip
-
-
-def _key(bare: str) -> _Key:
-    r"""Return the key under which two spellings of an option's text agree.
-
-    Punctuation, hyphens and brackets around words are dropped. What carries meaning is kept: signs,
-    operators, the commas and colons between numbers, the brackets of a formula. Kept marks that
-    could be mistaken for punctuation are written full-width.
-    """
-    text = bare
-    if _MARKED.search(text):
-        text = _GREEK.sub(lambda m: m[1] + (" " if m[2] else ""), text)
-        for pattern, mark in _SIGNS:
-            text = pattern.sub(mark, text)
-        for _ in range(3):
-            text = _BRACKETS.sub(_kept_brackets, text)
-    cased = " ".join(_WORD.findall(text))
-    words = cased.casefold()
-    return _Key(cased, words, _SAME_MEANING.get(words, words))
-
-
-def _kept_brackets(match: re.Match[str]) -> str:
-    """Keep the brackets of a formula, "(1, 2]"; drop those around words."""
-    if _LONG_WORD.search(match[2]) or not match[2].strip():
-        return f" {match[2]} "
-    return f" {match[1].translate(_KEPT)} {match[2]} {match[3].translate(_KEPT)} "
-
-
-_LONG_WORD = re.compile(r"(?<!\\)(?<![A-Za-z])[A-Za-z]{2}")
-
-
 @lru_cache(maxsize=4096)
-def _option_key(text: str) -> _Key:
-    return _key(_bare(text))
+def _known_key(text: str) -> OptionKey:
+    return option_key(_bare(text))

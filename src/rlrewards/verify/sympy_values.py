@@ -486,11 +486,15 @@ def _accuracy(ball: Ball) -> int:
     return min(int(part.rel_one_accuracy_bits()) for part in (ball.real, ball.imag))
 
 
+# What SymPy raises where it cannot subtract or cancel two objects, or was never taught to.
+_NO_PROOF = (AttributeError, TypeError, ValueError, NotImplementedError, ArithmeticError)
+
+
 def _symbolically(left: Any, right: Any, otherwise: str) -> Outcome:
     """Ask SymPy for a proof, where there are no values to compare."""
     if not (is_moderate(left) and is_moderate(right)):
         return undecided("too large to be computed")
-    with suppress(AttributeError, TypeError, ValueError, NotImplementedError, ArithmeticError):
+    with suppress(*_NO_PROOF):
         difference = left - right
         if 0 in (difference, sympy.expand(difference)) or sympy.cancel(difference) == 0:
             return equal("SymPy's difference is 0")
