@@ -16,7 +16,7 @@ from fractions import Fraction
 from rlrewards.verify.answer_shape import names_a_set
 from rlrewards.verify.normalize import normalize, tidy
 from rlrewards.verify.number_words import number_named
-from rlrewards.verify.parse import Collection, Kind, Quantity, parse, split_top_level
+from rlrewards.verify.plain import Collection, Kind, Quantity, parse, split_top_level
 from rlrewards.verify.symbolic import Budget, symbolic
 from rlrewards.verify.text import compare_text, is_prose
 from rlrewards.verify.units import words_of

@@ -30,7 +30,7 @@ from rlrewards.verify.echo import formulas_of
 from rlrewards.verify.equivalence import Terms, compare
 from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.normalize import normalize
-from rlrewards.verify.parse import Quantity, parse
+from rlrewards.verify.plain import Quantity, parse
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
 

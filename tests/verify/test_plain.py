@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rlrewards.verify.parse import (
+from rlrewards.verify.plain import (
     MAX_DIGITS,
     Collection,
     Kind,
