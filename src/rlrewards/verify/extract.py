@@ -14,13 +14,17 @@ box does not fall through to a stray number):
 8. With `lenient=True` only: the last formula or number.
 
 What a text says after its answer ("no, wait: 7") is not read.
+
+Extraction sees every completion of a training run, so each rule looks for its mark with a plain
+substring search first, and for a pattern only where the mark stands.
 """
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
@@ -31,6 +35,9 @@ Span = tuple[int, int]
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
 MAX_NESTED_BOXES = 8
 MAX_BOXES = 50
+MAX_BRACES = 20_000
+MAX_BLOCKS = 200
+PHRASE_WINDOW = 40_000
 LENIENT_WINDOW = 20_000
 MAX_NORMALIZED = 10_000
 
@@ -43,29 +50,67 @@ class Found:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
 class Text:
     """What follows the reasoning of a completion, and how to read it."""
 
-    completion: str
-    options: Mapping[str, str] | None
-    lenient: bool
+    __slots__ = ("_offset", "_small", "completion", "lenient", "options")
+
+    def __init__(
+        self,
+        completion: str,
+        options: Mapping[str, str] | None = None,
+        lenient: bool = False,
+        offset: int = 0,
+    ) -> None:
+        self.completion = completion
+        self.options = options
+        self.lenient = lenient
+        self._offset = offset
+        self._small: str | None = None
 
     def found(self, span: Span, rule: str) -> Found:
         """Return the answer at a span, trimmed of white space and of markup around it."""
         start, stop = _trimmed(self.completion, span)
         if start == stop:
             return Found(None, f"empty answer ({rule})")
-        return Found(Answer(self.completion[start:stop], (start, stop), rule))
+        text = self.completion[start:stop]
+        return Found(Answer(text, (start + self._offset, stop + self._offset), rule))
 
-    def last(self, pattern: re.Pattern[str], window: int | None = None) -> re.Match[str] | None:
-        """Return the last match of a pattern in the text, or in its last `window` characters."""
-        start = 0 if window is None else max(0, len(self.completion) - window)
-        return max(pattern.finditer(self.completion, start), key=_start, default=None)
+    def joined(self, parts: list[Found], span: Span, rule: str) -> Found:
+        """Return answers that make one list."""
+        whole = ", ".join(part.answer.text for part in parts if part.answer)
+        return Found(Answer(whole, (span[0] + self._offset, span[1] + self._offset), rule))
 
+    def small(self) -> str:
+        """Return the text in small letters, place for place, as patterns that ignore case see it.
 
-def _start(match: re.Match[str]) -> int:
-    return match.start()
+        To them, `ſ` is an s, and `ı` and `İ` are an i.
+        """
+        if self._small is None:
+            text = self.completion
+            if not text.isascii():
+                text = text.replace("ſ", "s").replace("ı", "i").replace("İ", "i")
+            self._small = text.lower()
+        return self._small
+
+    def ends_with(self, *marks: str) -> bool:
+        """Whether one of these stands at the end, white space aside."""
+        return self.completion.rstrip().endswith(marks)
+
+    def last(self, pattern: re.Pattern[str], start: int = 0) -> re.Match[str] | None:
+        """Return the last match of a pattern from `start` on."""
+        found = None
+        for found in pattern.finditer(self.completion, start):  # noqa: B007
+            pass
+        return found
+
+    def last_line(self, pattern: re.Pattern[str], mark: str) -> re.Match[str] | None:
+        """Return the last match of a pattern that matches whole lines and holds `mark`."""
+        at = self.completion.rfind(mark)
+        if at < 0:
+            return None
+        line = self.completion.rfind("\n", 0, at) + 1
+        return pattern.match(self.completion, line) or self.last(pattern)
 
 
 def find_answer(
@@ -92,11 +137,12 @@ def find_answer(
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
-    text = Text(_without_end_tokens(completion[start:]), options, lenient)
+    read = completion[start:] if start else completion
+    text = Text(_without_end_tokens(read), options, lenient, start)
     for rule in _RULES:
         found = rule(text)
         if found is not None:
-            return _shifted(found, start)
+            return found
     return Found(None, "no final answer found")
 
 
@@ -105,16 +151,10 @@ _END_TOKENS = re.compile(r"(?:\s{0,9}(?:<\|[A-Za-z_]{1,30}\|>|</s>|<eos>|<pad>))
 
 def _without_end_tokens(text: str) -> str:
     """Return a text without the special tokens that a tokenizer may leave at its end."""
+    if not text[-10:].rstrip().endswith(">"):
+        return text
     end = _END_TOKENS.search(text, max(0, len(text) - 400))
     return text if end is None else text[: end.start()]
-
-
-def _shifted(found: Found, offset: int) -> Found:
-    """Return what was found with its span counted from the start of the completion."""
-    if found.answer is None:
-        return found
-    start, stop = found.answer.span
-    return Found(replace(found.answer, span=(start + offset, stop + offset)))
 
 
 def _end_of_reasoning(completion: str, tags: tuple[str, str], prefilled: bool) -> int | None:
@@ -131,12 +171,18 @@ def _end_of_reasoning(completion: str, tags: tuple[str, str], prefilled: bool) -
 
 
 _TAG = re.compile(r"<\s{0,9}(/?)\s{0,9}answer\b[^<>]{0,99}>", re.IGNORECASE)
+_BEFORE_TAG_NAME = 20
 
 
 def _answer_tag(text: Text) -> Found | None:
+    if "<" not in text.completion:
+        return None
+    first = text.small().find("answer")
+    if first < 0:
+        return None
     spans: list[Span] = []
     opened: int | None = None
-    for tag in _TAG.finditer(text.completion):
+    for tag in _TAG.finditer(text.completion, max(0, first - _BEFORE_TAG_NAME)):
         if not tag[1]:
             if opened is not None:
                 return Found(None, "nested <answer> tags")
@@ -146,12 +192,20 @@ def _answer_tag(text: Text) -> Found | None:
             opened = None
     if opened is not None:
         return Found(None, "<answer> is not closed")
-    if not spans:
-        return None
-    found = [_inside_tag(text, span) for span in spans]
-    if len({_key(item) for item in found}) > 1:
-        return Found(None, "two <answer> blocks that differ")
-    return found[-1]
+    return _agreed(text, spans) if spans else None
+
+
+def _agreed(text: Text, spans: list[Span]) -> Found:
+    """Return what stands in the last block, provided that all say the same."""
+    last = _inside_tag(text, spans[-1])
+    if len(spans) > 1:
+        blocks = {text.completion[start:stop]: (start, stop) for start, stop in spans}
+        if len(blocks) > MAX_BLOCKS:
+            return Found(None, "two <answer> blocks that differ")
+        key = _key(last)
+        if any(_key(_inside_tag(text, span)) != key for span in blocks.values()):
+            return Found(None, "two <answer> blocks that differ")
+    return last
 
 
 def _inside_tag(text: Text, span: Span) -> Found:
@@ -174,39 +228,37 @@ def _boxed(text: Text) -> Found | None:
 
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
+_FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 
-
-@dataclass(frozen=True, slots=True)
-class _Box:
-    outer: Span
-    inner: Span
+_Box = tuple[Span, Span]
+"""Where a box stands, and where what is in it."""
 
 
 def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
-    boxes: list[_Box] = []
-    for box in _boxes(text.completion, *span):
+    completion = text.completion
+    if completion.find("\\boxed", *span) < 0 and completion.find("\\fbox", *span) < 0:
+        return None
+    boxes: deque[_Box] = deque(maxlen=MAX_BOXES + 1)
+    for box in _boxes(completion, *span):
         if box is None:
             return Found(None, "the last box is not closed")
         boxes.append(box)
     if not boxes:
         return None
-    final = [boxes[-1]]
-    for box in reversed(boxes[:-1]):
-        if _ENDS_SENTENCE.search(text.completion, box.outer[1], final[-1].outer[0]):
-            break
-        final.append(box)
-        if len(final) > MAX_BOXES:
-            return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
+    final = [boxes.pop()]
+    while boxes and not _ENDS_SENTENCE.search(completion, boxes[-1][0][1], final[-1][0][0]):
+        final.append(boxes.pop())
+    if len(final) > MAX_BOXES:
+        return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
     final.reverse()
-    if any(_is_touched(text.completion, box.outer) for box in final):
+    if any(_is_touched(completion, outer) for outer, _ in final):
         return Found(None, "something touches the box")
-    parts = [text.found(box.inner, rule) for box in final]
+    parts = [text.found(inner, rule) for _, inner in final]
     empty = next((part for part in parts if part.answer is None), None)
     if empty is not None or len(parts) == 1:
         return empty or parts[0]
-    whole = ", ".join(part.answer.text for part in parts if part.answer)
-    return Found(Answer(whole, (final[0].inner[0], final[-1].inner[1]), rule))
+    return text.joined(parts, (final[0][1][0], final[-1][1][1]), rule)
 
 
 _BEFORE_BOX = re.compile(r"(?:[-+−*/^_\d]|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
@@ -225,50 +277,62 @@ _ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
 
 def _boxes(completion: str, start: int, stop: int) -> Iterator[_Box | None]:
     """Yield the outermost boxes in order; None, last, for one that does not close."""
-    while (opening := _BOX.search(completion, start, stop)) is not None:
-        inner = opening.end()
-        if inner < stop and completion[inner] == "{":
+    while (opening := _FLAT_BOX.search(completion, start, stop)) is not None:
+        inner = opening.end(1)
+        if opening[2]:
+            start = opening.end()
+            yield (opening.start(), start), (inner + 1, start - 1)
+        elif inner < stop and completion[inner] == "{":
             end = closing_brace(completion, inner, stop)
             if end is None:
                 yield None
                 return
-            yield _unnested(completion, _Box((opening.start(), end + 1), (inner + 1, end)))
             start = end + 1
+            yield _unnested(completion, ((opening.start(), start), (inner + 1, end)))
         else:
             bare = _BARE.match(completion, inner, stop)
             start = bare.end() if bare else inner
-            yield _Box((opening.start(), start), (inner, start))
+            yield (opening.start(), start), (inner, start)
 
 
 def _unnested(completion: str, box: _Box) -> _Box:
     """Return the innermost of boxes that hold nothing but a box, down to a few levels."""
+    outer, content = box
     for _ in range(MAX_NESTED_BOXES):
-        inner = _BOX.match(completion, *_trimmed(completion, box.inner))
+        if completion.find("\\", *content) < 0:
+            break
+        trimmed = _trimmed(completion, content)
+        inner = _BOX.match(completion, *trimmed)
         if inner is None:
             break
-        start, stop = inner.end(), _trimmed(completion, box.inner)[1]
+        start, stop = inner.end(), trimmed[1]
         if start >= stop or completion[start] != "{":
             break
         end = closing_brace(completion, start, stop)
         if end is None or end + 1 != stop:
             break
-        box = _Box(box.outer, (start + 1, end))
-    return box
+        content = (start + 1, end)
+    return outer, content
 
 
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def closing_brace(text: str, start: int, stop: int) -> int | None:
-    """Return where the brace that opens at `start` closes, or None; escaped braces do not count."""
+    """Return where the brace that opens at `start` closes, or None; escaped braces do not count.
+
+    None too after `MAX_BRACES` of them: that is no answer.
+    """
     depth = 0
-    for brace in _BRACE.finditer(text, start, stop):
+    for count, brace in enumerate(_BRACE.finditer(text, start, stop)):
         if brace[0] == "{":
             depth += 1
         elif brace[0] == "}":
             depth -= 1
             if depth == 0:
                 return brace.start()
+        if count > MAX_BRACES:
+            return None
     return None
 
 
@@ -285,7 +349,11 @@ _JSON_NUMBER = re.compile(
 
 
 def _json_field(text: Text) -> Found | None:
+    if '"' not in text.completion:
+        return None
     if text.options is None:
+        if not text.ends_with("}"):
+            return None
         field = _JSON_NUMBER.search(text.completion, max(0, len(text.completion) - 1000))
         return None if field is None else text.found(field.span(1 if field[1] else 2), "json")
     fields = list(_JSON_FIELD.finditer(text.completion))
@@ -304,7 +372,7 @@ _NUMERIC_START = re.compile(r"[-+−$£€(\\]*\s*[\d.]")
 
 def _hashes(text: Text) -> Found | None:
     """Read `#### 18`; a Markdown heading of that level is one only on the last line."""
-    line = text.last(_HASHES)
+    line = text.last_line(_HASHES, "####")
     if line is None:
         return None
     final = not text.completion[line.end() :].strip()
@@ -315,7 +383,7 @@ def _hashes(text: Text) -> Found | None:
 
 
 _LEAD = re.compile(
-    r"\W*(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:the\s+|my\s+|our\s+)?"
+    r"\W{0,99}(?:(?:so|thus|hence|therefore)\b,?\s*)?(?:the\s+|my\s+|our\s+)?"
     r"(?:final\s+|correct\s+)?answer\W{0,3}?\s*(?:is\b|:)[\s:*]*",
     re.IGNORECASE,
 )
@@ -332,12 +400,27 @@ _LINE_A = re.compile(r"^[ \t]*A:[ \t]*", re.MULTILINE)
 
 
 def _phrase(text: Text) -> Found | None:
-    marks = [text.last(_PHRASE)] + ([] if text.options is not None else [text.last(_LINE_A)])
-    ends = [mark.end() for mark in marks if mark is not None]
+    said = _last_phrase(text)
+    line = None if text.options is not None else text.last_line(_LINE_A, "A:")
+    ends = [mark.end() for mark in (said, line) if mark is not None]
     if not ends:
         return None
     start = max(ends)
     return text.found((start, _end_of_statement(text, start)), "phrase")
+
+
+def _last_phrase(text: Text) -> re.Match[str] | None:
+    """Return the last phrase that announces the answer, in the last `PHRASE_WINDOW` characters."""
+    small = text.small()
+    begin = max(0, len(small) - PHRASE_WINDOW)
+    nouns = [small.find(noun, begin) for noun in ("answer", "option", "choice")]
+    noun = min((place for place in nouns if place >= 0), default=-1)
+    if noun < 0:
+        return None
+    # A phrase has at most two words, or four other characters, before its noun.
+    words = text.completion[begin:noun].rsplit(None, 2)
+    lead = len(words[0]) if len(words) == 3 else 0
+    return text.last(_PHRASE, max(begin, min(begin + lead, noun - 4)))
 
 
 _STOP = re.compile(r"\n|[.!?](?=[\"')\]*]*(?:\s|$))")
@@ -369,6 +452,8 @@ _BOLD = re.compile(r"\*\*([^*\n]+)\*\*[.!]?\s*\Z")
 
 
 def _bold_end(text: Text) -> Found | None:
+    if not text.ends_with("**", "**.", "**!"):
+        return None
     bold = _BOLD.search(text.completion, max(0, len(text.completion) - 2000))
     if bold is None:
         return None
@@ -402,7 +487,8 @@ _NUMBER = re.compile(
 def _lenient(text: Text) -> Found | None:
     if not text.lenient:
         return None
-    formula, number = text.last(_FORMULA, LENIENT_WINDOW), text.last(_NUMBER, LENIENT_WINDOW)
+    begin = max(0, len(text.completion) - LENIENT_WINDOW)
+    formula, number = text.last(_FORMULA, begin), text.last(_NUMBER, begin)
     if formula is not None and (number is None or formula.end() >= number.end()):
         group = next(index for index in range(1, 5) if formula[index] is not None)
         return text.found(formula.span(group), "lenient")
@@ -426,8 +512,7 @@ _EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
 def _trimmed(completion: str, span: Span) -> Span:
     """Return the span without white space, zero-width characters and emphasis at its ends."""
     start, stop = span
-    while start < stop and completion[start] in _EDGES:
-        start += 1
-    while start < stop and completion[stop - 1] in _EDGES:
-        stop -= 1
-    return start, stop
+    text = completion[start:stop]
+    left = text.lstrip(_EDGES)
+    start += len(text) - len(left)
+    return start, start + len(left.rstrip(_EDGES))

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import hashlib
 import json
 import os
 import select
@@ -27,6 +28,7 @@ import sys
 import threading
 import time
 import warnings
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,9 @@ START_SECONDS: Final = 30.0
 """How long a worker may take to start; it takes about one second on an idle machine."""
 QUEUE_SECONDS: Final = 60.0
 """How long a call waits for a worker to be free; its own budget does not run meanwhile."""
+HOPELESS_SECONDS: Final = 60.0
+"""How long a request that no worker could answer is not asked again."""
+MAX_HOPELESS: Final = 256
 MAX_REPLY_BYTES: Final = 2**20
 _HEADER_BYTES: Final = 4
 _HANDOVERS: Final = 3
@@ -87,8 +92,16 @@ def call(
     return _shared_pool().call(request, budget_seconds=budget_seconds, memory_bytes=memory_bytes)
 
 
+class HopelessError(WorkerError):
+    """The request took all its time or memory; asked again it would do so again."""
+
+
 class WorkerPool:
-    """At most `size` workers, started when first needed, reused, replaced once killed.
+    """At most `size` workers at work, started when first needed, reused, replaced once killed.
+
+    From the first kill on one more is kept in reserve, so that no call waits for a start while
+    another call is hopeless. What was hopeless is not asked again for a minute: a policy that has
+    learnt one endless answer gives it in every completion.
 
     Safe to share between threads. A pool belongs to the process that made it, and is closed by
     `close` or at the end of a `with`.
@@ -102,7 +115,9 @@ class WorkerPool:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._most_busy = 0
         self._closed = False
+        self._hopeless = _Hopeless()
 
     def __enter__(self) -> WorkerPool:
         return self
@@ -118,6 +133,9 @@ class WorkerPool:
         memory_bytes: int = DEFAULT_MEMORY_BYTES,
     ) -> Reply:
         """Compute `request` in one of the workers: see `rlrewards.verify.isolate.call`."""
+        known = self._hopeless.why(request, budget_seconds, memory_bytes)
+        if known is not None:
+            return Reply(failure=known)
         if not self._free.acquire(timeout=QUEUE_SECONDS):
             return Reply(failure=f"no worker was free within {QUEUE_SECONDS:g} s")
         try:
@@ -143,6 +161,10 @@ class WorkerPool:
         for worker in busy:
             worker.stop()  # its pipes are in use by the thread that waits for it
 
+    def forget_hopeless(self) -> None:
+        """Ask again what no worker could answer."""
+        self._hopeless.clear()
+
     def worker_pids(self) -> list[int]:
         """Return the process ids of the workers, idle and busy."""
         with self._lock:
@@ -157,6 +179,7 @@ class WorkerPool:
                 is_new = not self._idle
                 worker = Worker(memory_bytes) if is_new else self._idle.pop()
                 self._busy.add(worker)
+                self._most_busy = max(self._most_busy, len(self._busy))
             if worker.memory_bytes == memory_bytes:
                 try:
                     worker.wait_until_ready()
@@ -179,6 +202,8 @@ class WorkerPool:
             raise
         except WorkerError as failure:
             self._replace(worker)
+            if isinstance(failure, HopelessError):
+                self._hopeless.remember(request, budget_seconds, worker.memory_bytes, str(failure))
             return Reply(failure=str(failure), seconds=time.monotonic() - begun)
         except BaseException:
             self._replace(worker)  # interrupted between request and reply: no longer in step
@@ -190,15 +215,18 @@ class WorkerPool:
             with self._lock:
                 self._busy.discard(worker)
                 self._idle.append(worker)
+        if reply.get("hopeless"):
+            why = str(reply["failure"])
+            self._hopeless.remember(request, budget_seconds, worker.memory_bytes, why)
         if "failure" in reply:
             return Reply(failure=str(reply["failure"]), seconds=seconds)
         return Reply(result=reply, seconds=seconds)
 
     def _replace(self, worker: Worker) -> None:
-        """Kill a worker and let the next one start meanwhile, without waiting for it."""
+        """Kill a worker; start the next one, and one in reserve, without waiting for them."""
         self._discard(worker)
         with self._lock, contextlib.suppress(WorkerError):
-            if not self._closed:
+            while not self._closed and len(self._idle) + len(self._busy) <= self._most_busy:
                 self._idle.insert(0, Worker(worker.memory_bytes))
 
     def _discard(self, worker: Worker) -> None:
@@ -207,8 +235,47 @@ class WorkerPool:
             self._busy.discard(worker)
 
 
+class _Hopeless:
+    """The latest requests that no worker could answer, for a minute; shared by threads."""
+
+    def __init__(self) -> None:
+        self._items: OrderedDict[bytes, tuple[float, float, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def why(self, request: Mapping[str, Any], budget_seconds: float, memory: int) -> str | None:
+        """Return why a request is not asked again; None where it is new, or has more time now."""
+        if not self._items:
+            return None
+        with self._lock:
+            until, budget, why = self._items.get(_digest(request, memory), (0.0, 0.0, ""))
+        if time.monotonic() > until or budget_seconds > budget:
+            return None
+        return f"{why} when last asked"
+
+    def remember(
+        self, request: Mapping[str, Any], budget_seconds: float, memory: int, why: str
+    ) -> None:
+        with self._lock:
+            until = time.monotonic() + HOPELESS_SECONDS
+            self._items[_digest(request, memory)] = until, budget_seconds, why
+            while len(self._items) > MAX_HOPELESS:
+                self._items.popitem(last=False)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._items.clear()
+
+
+def _digest(request: Mapping[str, Any], memory: int) -> bytes:
+    return hashlib.sha256(json.dumps([request, memory], sort_keys=True).encode()).digest()
+
+
 class Worker:
-    """One worker process and the two pipes to it."""
+    """One worker process, the two pipes to it, and a leash.
+
+    The leash is a third pipe, on which nothing is ever said: it tells the worker's kernel that the
+    caller is gone, see `worker`.
+    """
 
     def __init__(self, memory_bytes: int) -> None:
         self.memory_bytes = memory_bytes
@@ -221,7 +288,7 @@ class Worker:
                 [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(memory_bytes), *_import_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,  # the leash
                 bufsize=0,
                 start_new_session=True,  # Ctrl-C in the terminal is for the host program
             )
@@ -229,6 +296,8 @@ class Worker:
             raise WorkerError(f"{type(error).__name__}: {error}") from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
+        assert self._process.stderr is not None
+        self._leash = self._process.stderr
         self._stdin = self._process.stdin
         self._stdout = self._process.stdout
         if _CAN_POLL:
@@ -268,7 +337,7 @@ class Worker:
             self._send(message, deadline)
             return self._receive(deadline)
         except DeadlineError:
-            raise WorkerError(f"deadline of {budget_seconds:g} s passed") from None
+            raise HopelessError(f"deadline of {budget_seconds:g} s passed") from None
 
     def stop(self) -> None:
         """Kill and reap the process; may be called twice."""
@@ -288,7 +357,7 @@ class Worker:
         self._process.returncode = 0  # so that nobody here polls or waits for it
 
     def _close_pipes(self) -> None:
-        for pipe in (self._stdin, self._stdout):
+        for pipe in (self._stdin, self._stdout, self._leash):
             with contextlib.suppress(OSError):
                 pipe.close()
 
@@ -417,6 +486,11 @@ def _shared_pool() -> WorkerPool:
         if _pool is None:
             _pool, _pool_pid = WorkerPool(), os.getpid()
         return _pool
+
+
+def forget_hopeless() -> None:
+    """Ask the shared pool again what no worker could answer within the last minute."""
+    _shared_pool().forget_hopeless()
 
 
 def shutdown() -> None:

@@ -3,9 +3,12 @@
 It limits its own memory, then imports SymPy, then says that it is ready. Each message is four
 bytes of length and a JSON object. Whatever else prints, prints to nowhere.
 
-A thread of its own reads the pipe, so that a worker whose caller died ends even in the middle of
-a computation. Where a computation holds the interpreter's lock (an integer of a billion digits),
-a limit on processor time, raised for each request, ends it.
+A worker whose caller died ends, even in the middle of a computation that holds the interpreter's
+lock (an integer of a billion digits): the standard error it was given is a leash, a pipe that the
+caller never reads. Once the caller's end is closed, by whatever death, Linux sends SIGIO to a
+process that asked for it, which ends the process. Elsewhere a thread that waits for the pipe of
+requests to close does that, and, where the lock is held, a limit on processor time that is raised
+for each request.
 """
 
 from __future__ import annotations
@@ -16,15 +19,18 @@ import os
 import queue
 import sys
 import threading
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
+fcntl: Any
 resource: Any
 try:
+    import fcntl
     import resource
 except ImportError:  # Windows
-    resource = None
+    fcntl = resource = None
 
-CPU_GRACE_SECONDS = 5
+CPU_GRACE_SECONDS = 2
 RECURSION_LIMIT = 3_000
 RETIRE_AT_FRACTION = 0.5
 """A worker whose memory ever peaked above this part of its limit asks to be replaced."""
@@ -41,9 +47,7 @@ def main(*, memory_bytes: int) -> None:
     reader = threading.Thread(target=_read_requests, args=(incoming, requests), daemon=True)
     reader.start()
     try:
-        from rlrewards.verify.sympy_compare import compare, warm_up
-
-        warm_up()
+        compare = load()
     except BaseException as error:
         _send(outgoing, {"failure": f"{type(error).__name__}: {error}"[:500]})
         return
@@ -57,6 +61,14 @@ def main(*, memory_bytes: int) -> None:
     server.join()
 
 
+def load() -> Callable[..., dict[str, Any]]:
+    """Import SymPy, which takes most of a second, and return what answers the requests."""
+    from rlrewards.verify.sympy_compare import compare, warm_up
+
+    warm_up()
+    return compare
+
+
 def _serve(
     requests: queue.SimpleQueue[dict[str, Any]], outgoing: BinaryIO, compare: Any, limit: int
 ) -> None:
@@ -66,7 +78,8 @@ def _serve(
         try:
             reply = compare(**message["request"])
         except MemoryError:
-            reply = {"failure": f"memory limit of {limit // 2**20} MiB", "retire": True}
+            why = f"memory limit of {limit // 2**20} MiB"
+            reply = {"failure": why, "retire": True, "hopeless": True}
         except RecursionError:
             reply = {"failure": "too deeply nested"}
         except Exception as error:
@@ -97,10 +110,21 @@ def _send(outgoing: BinaryIO, reply: dict[str, Any]) -> None:
 def _claim_pipes() -> tuple[BinaryIO, BinaryIO]:
     """Return the two pipes, and point the standard streams at nothing: a print is no message."""
     incoming, outgoing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    _put_on_leash(os.dup(2))
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
     return incoming, outgoing
+
+
+def _put_on_leash(descriptor: int) -> None:
+    """Ask the system to end this process when the other end of a pipe is closed."""
+    if fcntl is None or not hasattr(os, "O_ASYNC"):
+        return
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(descriptor, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def _limit_memory(memory_bytes: int) -> bool:

@@ -1,0 +1,214 @@
+"""What stands behind or before a value and measures it: units, money, percent, scale words."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import flint
+
+from rlrewards.verify.tokens import Token
+from rlrewards.verify.tree import Measure, Node, Number, Percent, Product, Sum, walk
+from rlrewards.verify.units import SCALES, UNITS, Unit, unit_named
+
+if TYPE_CHECKING:
+    from rlrewards.verify.grammar import Parser
+
+_ENDS: Final = frozenset([",", ";", "and", "or", ")", "]", "}", "\\}", "⟩", "quad", "\\\\", "&"])
+_RELATIONS: Final = frozenset("= < > ≤ ≥ ≠ ≈".split())
+_WORDS: Final = ("letters", "text", "roman")
+_MAX_WORDS: Final = 12
+
+# What may stand behind "$18" and says when, to whom or in which sum it is paid.
+_AFTER_MONEY: Final = frozenset(
+    {"time^-1", "months^-1", "total", "person", "day", "week", "month", "hour"}
+)
+
+
+def behind(parser: Parser, left: Node) -> Node | None:
+    """Read the unit behind a value: the measured value, or None where no unit stands."""
+    token = parser.token
+    if token.kind == "symbol":
+        return _dollar_behind(parser, left) if token.text in ("$", "€", "£", "¢") else _bracketed(parser, left)
+    if token.kind not in _WORDS:
+        return None
+    if not _may_be_unit(parser, token):
+        return None
+    scaled = _scaled(parser, left, token)
+    if scaled is not None:
+        return behind(parser, scaled) or scaled
+    if token.text.casefold() == "percent":
+        parser.at += 1
+        return Percent(left)
+    text, stop = _unit_text(parser)
+    unit = _unit(text)
+    if unit is None:
+        return _first_words(parser, left, token)
+    parser.at = stop
+    return _measured(parser, left, unit)
+
+
+def _measured(parser: Parser, left: Node, unit: Unit) -> Node:
+    if isinstance(left, Measure) and left.unit.dimension in _MONEY:
+        if unit.dimension in _AFTER_MONEY or unit.dimension == left.unit.dimension:
+            return left
+        parser.fail("an amount of money")
+    if isinstance(left, Measure):
+        return Measure(left.operand, unit) if left.unit == unit else _refuse(parser)
+    return Measure(left, unit)
+
+
+def _refuse(parser: Parser) -> Node:
+    parser.fail("one unit", known=True)
+
+
+_MONEY: Final = frozenset({"dollar", "euro", "sterling", "yen", "rupee"})
+
+
+def _dollar_behind(parser: Parser, left: Node) -> Node | None:
+    if isinstance(left, Measure) or not isinstance(left, Number):
+        return None
+    unit = UNITS[parser.take().text]
+    return Measure(left, unit)
+
+
+def _bracketed(parser: Parser, left: Node) -> Node | None:
+    """Read a unit in brackets: `5 (cm)`, `12 (\\text{dollars})`."""
+    if not (parser.is_next("(") and parser.peek().kind in _WORDS and parser.peek(2).text == ")"):
+        return None
+    word = parser.peek()
+    if len(word.text) == 1 and word.kind == "letters":
+        return None
+    unit = _unit(word.text)
+    if unit is None or not unit.vouched:
+        return None
+    parser.at += 3
+    return _measured(parser, left, unit)
+
+
+def _may_be_unit(parser: Parser, token: Token) -> bool:
+    """Whether letters behind a value may measure it, rather than multiply it."""
+    if token.kind == "text":
+        return True
+    if token.kind == "roman":
+        return len(token.text) > 1 or _is_behind_value(parser)
+    if len(token.text) == 1:
+        return token.plain and token.spaced and token.text in UNITS and _ends_item(parser)
+    if token.text in UNITS or token.text.casefold() in UNITS:
+        return True
+    return token.spaced and token.plain and len(token.text) > 2 or _is_long_word(token)
+
+
+def _is_long_word(token: Token) -> bool:
+    return len(token.text) > 4 and token.text.islower() and token.spaced
+
+
+def _is_behind_value(parser: Parser) -> bool:
+    r"""Whether an upright letter stands directly behind a number or a closed bracket."""
+    before = parser.tokens[parser.at - 1]
+    return before.kind == "number" or before.text in ("}", ")", "°") or before.kind == "command"
+
+
+def _ends_item(parser: Parser) -> bool:
+    """Whether nothing but a power, a slash or more letters follows up to the end of the item."""
+    ahead = 1
+    while ahead < _MAX_WORDS:
+        token = parser.peek(ahead)
+        if token.kind in ("stop", "end") or token.text in _ENDS or token.text in _RELATIONS:
+            return True
+        if token.kind not in (*_WORDS, "number") and token.text not in ("^", "/", "{", "-", "*"):
+            return False
+        ahead += 1
+    return False
+
+
+def _unit_text(parser: Parser) -> tuple[str, int]:
+    """Return the words and signs from here that may be one unit, and where they end."""
+    parts: list[str] = []
+    at = parser.at
+    while len(parts) < 2 * _MAX_WORDS:
+        token = parser.tokens[at]
+        if token.kind in _WORDS:
+            parts.append(f" {token.text} ")
+        elif token.kind == "number" and parts and parts[-1].endswith(("^", "^-")):
+            parts.append(token.text)
+        elif token.text in ("^", "/", "-", "*") and token.kind == "symbol":
+            parts.append(r"\cdot " if token.text == "*" else token.text)
+        elif token.text in ("{", "}") and parts and _is_exponent(parser, at):
+            pass
+        else:
+            break
+        at += 1
+    return "".join(parts), at
+
+
+def _is_exponent(parser: Parser, at: int) -> bool:
+    window = "".join(token.text for token in parser.tokens[max(at - 4, 0) : at + 1])
+    return bool(re.search(r"\^(?:\{(?:-?\d+\}?)?)?$", window))
+
+
+@lru_cache(maxsize=512)
+def _unit(text: str) -> Unit | None:
+    return unit_named(" ".join(text.split())) if len(text) < 120 else None
+
+
+def _first_words(parser: Parser, left: Node, token: Token) -> Node | None:
+    """Try the first word alone, for what follows it is something else: `5 cm + 3`."""
+    if token.kind == "letters" and token.text in UNITS and len(token.text) > 1:
+        unit: Unit | None = UNITS[token.text]
+    elif token.kind in ("text", "roman"):
+        unit = _unit(token.text)
+    else:
+        unit = None
+    if unit is None:
+        return None
+    parser.at += 1
+    return _measured(parser, left, unit)
+
+
+def _scaled(parser: Parser, left: Node, token: Token) -> Node | None:
+    """Read `5 million` and `3 dozen`."""
+    word = token.text.casefold()
+    scale = SCALES.get(word) or SCALES.get(word.removesuffix("s"))
+    if scale is None or not isinstance(left, Number | Measure):
+        return None
+    number = left.operand if isinstance(left, Measure) else left
+    if not isinstance(number, Number):
+        return None
+    parser.at += 1
+    factor = flint.fmpq(scale)
+    place = None if number.place is None else number.place * factor
+    value = Number(number.value * factor, number.digits, place)
+    return Measure(value, left.unit) if isinstance(left, Measure) else value
+
+
+def money(parser: Parser) -> Node:
+    r"""Read `\$5`: a currency sign and its number."""
+    unit = UNITS[parser.take().text]
+    if parser.is_next("-", "+"):
+        sign = parser.take().text
+        value = parser.number() if parser.token.kind == "number" else parser.operand()
+        if isinstance(value, Number) and sign == "-":
+            value = Number(-value.value, value.digits, value.place)
+        return Measure(value, unit)
+    if parser.token.kind != "number" and parser.token.text not in ("frac", "(", "{"):
+        parser.fail("an amount of money", known=True)
+    value = parser.number() if parser.token.kind == "number" else parser.operand()
+    return Measure(value, unit)
+
+
+def spread(total: Sum) -> Node:
+    """Give the unit behind the last term to the whole sum: `2+\\sqrt2 cm` is (2+√2) cm."""
+    *front, last = total.terms
+    measure = last.operand if type(last).__name__ in ("Negative", "PlusMinus") else last  # type: ignore[attr-defined]
+    if not isinstance(measure, Measure):
+        return total
+    if any(isinstance(node, Measure) for term in front for node in walk(term)):
+        return total
+    if isinstance(last, Measure):
+        return Measure(Sum((*front, last.operand)), last.unit)
+    return Measure(Sum((*front, type(last)(measure.operand))), measure.unit)  # type: ignore[call-arg]
+
+
+__all__ = ["Product", "behind", "money", "spread"]

@@ -1,0 +1,67 @@
+"""One table: what kind of thing the reference is decides how both sides are read and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from rlrewards.verify.comparisons.exactly import equal, undecided
+from rlrewards.verify.decision import Decision, Terms
+from rlrewards.verify.tree import Node
+
+MAX_DEPTH: Final = 12
+"""Shapes inside shapes that are followed; no answer in use has more than four."""
+
+Comparison: TypeAlias = Callable[[Any, Any, Terms], Decision]
+
+
+def compare_nodes(ours: Node, gold: Node, terms: Terms) -> Decision:
+    """Compare a candidate with a reference: EQUAL and DIFFERENT are proofs."""
+    if terms.depth > MAX_DEPTH:
+        return undecided("nested too deeply")
+    if ours == gold:
+        return equal("the same expression")
+    compare_signs, table = _handlers()
+    decision = compare_signs(ours, gold, terms)
+    return decision or table[type(gold)](ours, gold, terms)
+
+
+@cache
+def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[type, Comparison]]:
+    """Build the table; the imports stand here since every comparison compares parts again."""
+    from rlrewards.verify import tree
+    from rlrewards.verify.comparisons import (
+        bases,
+        collections,
+        matrices,
+        piecewise,
+        plus_minus,
+        ratios,
+        regions,
+        relations,
+        single,
+        tuples,
+        words,
+    )
+
+    table: dict[type, Comparison] = dict.fromkeys(
+        tree.Expression.__subclasses__(), single.for_value
+    )
+    table |= {
+        tree.Based: bases.for_based,
+        tree.Ratio: ratios.for_ratio,
+        tree.Listing: collections.for_listing,
+        tree.Set: collections.for_set,
+        tree.Bracket: tuples.for_bracket,
+        tree.Builder: regions.for_region,
+        tree.Named: regions.for_region,
+        tree.Union: regions.for_region,
+        tree.Intersection: regions.for_region,
+        tree.Without: regions.for_region,
+        tree.Relation: relations.for_relation,
+        tree.Matrix: matrices.for_matrix,
+        tree.Piecewise: piecewise.for_piecewise,
+        tree.Words: words.for_words,
+    }
+    return plus_minus.compare_signs, table

@@ -1,0 +1,82 @@
+"""The order of two constants, as far as it can be proved: exactly, or by balls that do not meet."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import flint
+
+from rlrewards.verify.comparisons.rewriting import bare
+from rlrewards.verify.decision import Terms
+from rlrewards.verify.exact import canonical, rational
+from rlrewards.verify.numeric import enclose
+from rlrewards.verify.tree import INFINITY, Negative, Node, symbols_of, walk
+
+PRECISIONS: Final = (96, 768)
+
+
+class NoOrderError(Exception):
+    """Two ends of which nobody can say which is the larger."""
+
+
+def infinity(node: Node) -> int:
+    """Return 1 for ∞, -1 for -∞, else 0."""
+    if node == INFINITY:
+        return 1
+    return -1 if node == Negative(INFINITY) else 0
+
+
+def ball(node: Node, *, bits: int) -> Any:
+    """Return a real ball around a constant, None where there is none."""
+    if symbols_of(node) or INFINITY in walk(node):
+        return None
+    try:
+        found = enclose(node, {}, bits, False)
+    except (ArithmeticError, ValueError, LookupError, TypeError):
+        return None
+    return found if isinstance(found, flint.arb) and found.is_finite() else None
+
+
+def order(left: Node, right: Node) -> int:
+    """Return -1, 0 or 1 as `left` is below, at or above `right`; letters are finite numbers.
+
+    Raises:
+        NoOrderError: it cannot be proved.
+    """
+    if left == right:
+        return 0
+    ends = infinity(left), infinity(right)
+    if any(ends):
+        return (ends[0] > ends[1]) - (ends[0] < ends[1])
+    plain = bare(left), bare(right)
+    if plain[0] is None or plain[1] is None:
+        raise NoOrderError
+    values = rational(plain[0]), rational(plain[1])
+    if values[0] is not None and values[1] is not None:
+        return (values[0] > values[1]) - (values[0] < values[1])
+    if canonical(plain[0]) == canonical(plain[1]):
+        return 0
+    return _by_balls(plain[0], plain[1])
+
+
+def _by_balls(left: Node, right: Node) -> int:
+    for bits in PRECISIONS:
+        low, high = ball(left, bits=bits), ball(right, bits=bits)
+        if low is None or high is None:
+            break
+        if not low.overlaps(high):
+            return 1 if low > high else -1
+    raise NoOrderError
+
+
+def below(left: Node, right: Node) -> bool:
+    """Whether `left` is provably below `right`; False where nobody can tell."""
+    try:
+        return order(left, right) < 0
+    except NoOrderError:
+        return False
+
+
+def unordered(_: Terms) -> str:
+    """Return the reason where ends cannot be ordered."""
+    return "a region whose ends cannot be ordered"

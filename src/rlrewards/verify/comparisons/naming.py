@@ -1,0 +1,134 @@
+"""What a relation says of a name: `x = 5` gives x a value, `x ∈ (0,1)` a region, `5 = x` too."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from rlrewards.verify.tree import (
+    Apply,
+    Bracket,
+    Expression,
+    Listing,
+    Negative,
+    Node,
+    PlusMinus,
+    Relation,
+    Symbol,
+    Words,
+)
+
+_WORDS: Final = re.compile(r"[A-Za-z]{1,15}(?: [a-z]{1,15}){0,2}")
+_DENIALS: Final = frozenset("not no false wrong incorrect never nor neither".split())
+
+
+class Assignment(NamedTuple):
+    """A name and the chain behind it: the members, and the signs between them."""
+
+    name: Node
+    members: tuple[Node, ...]
+    signs: tuple[str, ...]
+    first_sign: str = "="
+
+    @property
+    def value(self) -> Node:
+        """The last member: what the chain comes to."""
+        return self.members[-1]
+
+
+def name_of(node: Node) -> Node | None:
+    """Return the name that a member of a relation is alone (`x`, `f(x)`, `Area`), else None."""
+    if isinstance(node, Symbol | Apply):
+        return node
+    if isinstance(node, Words) and _WORDS.fullmatch(node.text):
+        words = node.text.casefold()
+        return None if _DENIALS & {*words.split()} else Words(words)
+    return None
+
+
+def assignment(node: Node) -> Assignment | None:
+    """Read a chain of equations that starts with a name; `5 = x` is turned round."""
+    if not isinstance(node, Relation) or {*node.signs} - {"=", "≈", "∈"} or node.modulus:
+        return None
+    if "∈" in node.signs and (node.signs != ("∈",) or isinstance(node.members[1], Expression)):
+        return None
+    name = name_of(node.members[0])
+    if name is not None:
+        return Assignment(name, node.members[1:], node.signs[1:], node.signs[0])
+    if node.signs == ("=",) and (name := name_of(node.members[1])) is not None:
+        return Assignment(name, node.members[:1], ())
+    return None
+
+
+def names_a_point(node: Node) -> bool:
+    """Whether it is `(x, y)`, to which a relation gives a value."""
+    return isinstance(node, Bracket) and all(name_of(item) is not None for item in node.items)
+
+
+def is_long_chain(node: Node) -> bool:
+    """Whether it is `x = 5 = 1`, of which one end only would be looked at."""
+    found = assignment(node)
+    return found is not None and len(found.members) > 1
+
+
+def assigned_values(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
+    """Return the values that a list, an assignment of one, or a single value stands for.
+
+    `x=1,3`, `x=1 or x=3` and `x ∈ {1, 3}` give values to x; its name comes first, if it has one.
+    """
+    if isinstance(node, Bracket):
+        return None, node.items
+    if isinstance(node, Relation):
+        found = assignment(node)
+        if found is None:
+            return None, (node,)
+        items = getattr(found.value, "items", None)
+        spread = items is not None and not isinstance(found.value, Bracket)
+        return found.name, items if spread else (found.value,)
+    if not isinstance(node, Listing):
+        return None, getattr(node, "items", (node,))
+    return _listed_values(node)
+
+
+def _listed_values(node: Listing) -> tuple[Node | None, tuple[Node, ...]]:
+    names: set[Node] = set()
+    values: list[Node] = []
+    for index, part in enumerate(node.items):
+        found = assignment(part)
+        if found is not None:
+            names.add(found.name)
+            values += assigned_values(part)[1]
+        elif index and isinstance(part, Relation):
+            return None, node.items
+        else:
+            values.append(part)
+    if len(names) != 1 or assignment(node.items[0]) is None:
+        return None, node.items
+    return names.pop(), tuple(values)
+
+
+def system(node: Node) -> dict[Node, Node] | None:
+    """Return name → value for `x=1, y=2`, or None."""
+    if not isinstance(node, Listing) or "or" in node.joiners:
+        return None
+    found: dict[Node, Node] = {}
+    for part in node.items:
+        item = assignment(part)
+        if item is None or len(item.members) != 1 or item.name in found or item.first_sign == "∈":
+            return None
+        found[item.name] = item.value
+    return found if len(found) > 1 else None
+
+
+def in_alphabet(names: dict[Node, Node]) -> list[Node]:
+    """Return the values of a system in the alphabetical order of its names."""
+    return [names[name] for name in sorted(names, key=_spelling)]
+
+
+def _spelling(name: Node) -> str:
+    return name.name if isinstance(name, Symbol) else repr(name)
+
+
+def without_sign(node: Node) -> Node:
+    """Return what stands behind a minus or ±."""
+    return node.operand if isinstance(node, Negative | PlusMinus) else node

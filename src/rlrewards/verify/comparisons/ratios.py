@@ -1,0 +1,76 @@
+"""Ratios: 11:4 is 22:8, and 11/4 where there are two parts."""
+
+from __future__ import annotations
+
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.exactly import different, equal, strictly, undecided
+from rlrewards.verify.comparisons.relations import chain_for_value
+from rlrewards.verify.comparisons.rewriting import bare, number
+from rlrewards.verify.decision import Decision, Terms, all_of
+from rlrewards.verify.exact import rational
+from rlrewards.verify.tree import Expression, Node, Number, Product, Quotient, Ratio, Relation
+from rlrewards.verify.values import compare_values
+
+
+def for_ratio(ours: Node, gold: Ratio, terms: Terms) -> Decision:
+    """Compare with a reference that is a ratio, or that says the same twice (`x>1:(1,∞)`)."""
+    if not all(isinstance(part, Expression) for part in gold.parts):
+        return _either(ours, gold, terms)
+    if isinstance(ours, Ratio):
+        return _ratios(ours, gold, terms)
+    if isinstance(ours, Relation):
+        return chain_for_value(ours, gold, terms)
+    if len(gold.parts) != 2 or not isinstance(ours, Expression):
+        return different(f"a {type(ours).__name__.lower()} for a ratio")
+    if not terms.conventions.ratios:
+        return different("a number for a ratio")
+    return compare_nodes(ours, Quotient(*gold.parts), terms.inside())
+
+
+def ratio_for_value(ours: Ratio, gold: Node, terms: Terms) -> Decision:
+    """Compare a ratio with a reference that is one value."""
+    if len(ours.parts) != 2 or not terms.conventions.ratios:
+        return different("a ratio for one value")
+    return compare_nodes(Quotient(*ours.parts), gold, terms.inside())
+
+
+def _either(ours: Node, gold: Ratio, terms: Terms) -> Decision:
+    """A reference of two halves that say the same is met by either."""
+    decisions = [compare_nodes(ours, part, terms.inside()) for part in gold.parts]
+    for decision in decisions:
+        if decision.is_equal:
+            return decision
+    return next((item for item in decisions if not item.is_different), decisions[0])
+
+
+def _ratios(ours: Ratio, gold: Ratio, terms: Terms) -> Decision:
+    """Multiply crosswise: a:b:c is d:e:f where a·e = b·d and a·f = c·d, and nothing is 0:0."""
+    if len(ours.parts) != len(gold.parts):
+        return different(f"{len(ours.parts)} parts for {len(gold.parts)}")
+    left, right = [bare(part) for part in ours.parts], [bare(part) for part in gold.parts]
+    if None in left or None in right:
+        same = [compare_nodes(a, b, terms) for a, b in zip(ours.parts, gold.parts, strict=True)]
+        return equal("the same parts") if all(item.is_equal for item in same) else undecided(
+            "units inside a ratio"
+        )
+    return _proportional([*filter(None, left)], [*filter(None, right)], terms)
+
+
+def _proportional(ours: list[Node], gold: list[Node], terms: Terms) -> Decision:
+    strict = strictly(terms)
+    first = ours[0], gold[0]
+    if not all(compare_values(part, number(0), strict).is_different for part in first):
+        return undecided("a ratio that may start with 0")
+    pairs = zip(ours[1:], gold[1:], strict=True)
+    decision = all_of(
+        compare_values(Product((part, first[1])), Product((other, first[0])), strict)
+        for part, other in pairs
+    )
+    if decision.is_equal and not all(_in_good_form(part, terms) for part in ours):
+        return different("form: a computation left undone in a ratio")
+    return decision
+
+
+def _in_good_form(part: Node, terms: Terms) -> bool:
+    value = rational(part)
+    return value is None or compare_values(part, Number(value), terms).is_equal
