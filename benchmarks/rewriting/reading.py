@@ -31,7 +31,7 @@ UNIT = re.compile(
     r"(?P<value>-?[\d.,]+)\s*(?:\\(?:mathrm|text)\s*\{\s*~?\s*(?P<tex>[A-Za-z]+)\s*\}"
     r"|(?<=\s)(?P<bare>[A-Za-z]{2,}))$"
 )
-PROSE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{4,}|(?<![A-Za-z\\])[A-Za-z]{2,} +[A-Za-z]{2,}")
+PROSE = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{4,}|\b(?:and|or|to|by|if|at|in|is|of|no|for)\b")
 
 
 @dataclass(frozen=True)

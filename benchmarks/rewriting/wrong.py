@@ -379,7 +379,8 @@ def _wrongly_rounded(reading: Reading, rng: random.Random) -> list[str]:
     last = rounded[-1]
     if "." not in rounded or "e" in rounded:
         return []
-    return [rounded[:-1] + str((int(last) + rng.randint(2, 8)) % 10), _coarse(value)]
+    slip = (int(last) + rng.randint(2, 8)) % 10 or (int(last) + 5) % 10
+    return [rounded[:-1] + str(slip), _coarse(value)] if slip else [_coarse(value)]
 
 
 def _coarse(value: float) -> str:
@@ -396,7 +397,8 @@ def _constant_forgotten(reading: Reading, rng: random.Random) -> list[str]:
 def _one_sign(reading: Reading, rng: random.Random) -> list[str]:
     if reading.kind == "plus_minus":
         return [rng.choice(["", "-"]) + reading.parts[0]]
-    return [rf"\pm {reading.body}"] if reading.kind == "number" and reading.number else []
+    size = reading.body.removeprefix("-")
+    return [rf"\pm {size}"] if reading.kind == "number" and reading.number else []
 
 
 @family("other base", by_construction=True)

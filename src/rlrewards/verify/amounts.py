@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Final
 
 import flint
 
+from rlrewards.verify import digits
 from rlrewards.verify.tokens import Token
-from rlrewards.verify.tree import Measure, Node, Number, Percent, Product, Sum, walk
+from rlrewards.verify.tree import (
+    Measure,
+    Negative,
+    Node,
+    Number,
+    Percent,
+    Product,
+    Quotient,
+    Sum,
+    walk,
+)
 from rlrewards.verify.units import SCALES, UNITS, Unit, unit_named
 
 if TYPE_CHECKING:
@@ -30,10 +41,14 @@ def behind(parser: Parser, left: Node) -> Node | None:
     """Read the unit behind a value: the measured value, or None where no unit stands."""
     token = parser.token
     if token.kind == "symbol":
-        return _dollar_behind(parser, left) if token.text in ("$", "€", "£", "¢") else _bracketed(parser, left)
+        return (
+            _dollar_behind(parser, left)
+            if token.text in ("$", "€", "£", "¢")
+            else _bracketed(parser, left)
+        )
     if token.kind not in _WORDS:
         return None
-    if not _may_be_unit(parser, token):
+    if not _may_be_unit(parser, left, token):
         return None
     scaled = _scaled(parser, left, token)
     if scaled is not None:
@@ -87,7 +102,7 @@ def _bracketed(parser: Parser, left: Node) -> Node | None:
     return _measured(parser, left, unit)
 
 
-def _may_be_unit(parser: Parser, token: Token) -> bool:
+def _may_be_unit(parser: Parser, left: Node, token: Token) -> bool:
     """Whether letters behind a value may measure it, rather than multiply it."""
     if token.kind == "text":
         return True
@@ -97,11 +112,17 @@ def _may_be_unit(parser: Parser, token: Token) -> bool:
         return token.plain and token.spaced and token.text in UNITS and _ends_item(parser)
     if token.text in UNITS or token.text.casefold() in UNITS:
         return True
-    return token.spaced and token.plain and len(token.text) > 2 or _is_long_word(token)
+    is_count = isinstance(left, Number | Measure) or _is_plain_number(left)
+    return is_count and token.spaced and len(token.text) > (2 if token.plain else 4)
 
 
-def _is_long_word(token: Token) -> bool:
-    return len(token.text) > 4 and token.text.islower() and token.spaced
+def _is_plain_number(node: Node) -> bool:
+    """Whether it is a number with a sign, or a fraction of two: what words can count."""
+    if isinstance(node, Negative):
+        return _is_plain_number(node.operand)
+    if isinstance(node, Quotient):
+        return isinstance(node.over, Number) and isinstance(node.under, Number)
+    return isinstance(node, Number)
 
 
 def _is_behind_value(parser: Parser) -> bool:
@@ -126,21 +147,26 @@ def _ends_item(parser: Parser) -> bool:
 def _unit_text(parser: Parser) -> tuple[str, int]:
     """Return the words and signs from here that may be one unit, and where they end."""
     parts: list[str] = []
-    at = parser.at
+    at = stop = parser.at
+    complete = 0
     while len(parts) < 2 * _MAX_WORDS:
         token = parser.tokens[at]
         if token.kind in _WORDS:
             parts.append(f" {token.text} ")
-        elif token.kind == "number" and parts and parts[-1].endswith(("^", "^-")):
+            stop, complete = at + 1, len(parts)
+        elif token.kind == "number" and "".join(parts[-2:]).endswith(("^", "^-")):
             parts.append(token.text)
+            stop, complete = at + 1, len(parts)
+        elif token.text == "-" and token.kind == "symbol" and parts[-1][-1:] == " ":
+            parts.append(r"\cdot ")
         elif token.text in ("^", "/", "-", "*") and token.kind == "symbol":
             parts.append(r"\cdot " if token.text == "*" else token.text)
-        elif token.text in ("{", "}") and parts and _is_exponent(parser, at):
-            pass
+        elif token.text in ("{", "}") and _is_exponent(parser, at):
+            stop += token.text == "}"
         else:
             break
         at += 1
-    return "".join(parts), at
+    return "".join(parts[:complete]), stop
 
 
 def _is_exponent(parser: Parser, at: int) -> bool:
@@ -188,13 +214,13 @@ def money(parser: Parser) -> Node:
     unit = UNITS[parser.take().text]
     if parser.is_next("-", "+"):
         sign = parser.take().text
-        value = parser.number() if parser.token.kind == "number" else parser.operand()
+        value = digits.number(parser) if parser.token.kind == "number" else parser.operand()
         if isinstance(value, Number) and sign == "-":
             value = Number(-value.value, value.digits, value.place)
         return Measure(value, unit)
     if parser.token.kind != "number" and parser.token.text not in ("frac", "(", "{"):
         parser.fail("an amount of money", known=True)
-    value = parser.number() if parser.token.kind == "number" else parser.operand()
+    value = digits.number(parser) if parser.token.kind == "number" else parser.operand()
     return Measure(value, unit)
 
 

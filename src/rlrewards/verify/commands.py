@@ -50,9 +50,7 @@ _NAMES: Final = (
     _BARE | _LISTED | frozenset(["re", "im", "conj", "sign", "Re", "Im", "GCD", "LCM", "floor",
                                  "ceil", "ceiling", "conjugate"])
 )  # fmt: skip
-_INVERSE: Final = {
-    name: f"arc{name}" for name in "sin cos tan cot sec csc sinh cosh tanh".split()
-}
+_INVERSE: Final = {name: f"arc{name}" for name in "sin cos tan cot sec csc sinh cosh tanh".split()}
 
 
 def is_function(name: str) -> bool:
@@ -163,6 +161,8 @@ def _ends_argument(parser: Parser, factors: list[Node]) -> bool:
         opens = token.text in ("(", "[", "{", "|", "|(", "⌊", "⌈")
         closes = bool(parser.open_bars) and token.text == parser.open_bars[-1]
         return not opens or closes
+    if parser.integrals and token.kind == "letters" and token.text[0] == "d" and factors:
+        return True
     if factors and token.kind in ("command", "letters", "roman"):
         return is_function(token.text) or token.text in ("sum", "int", "prod", "lim")
     return False
@@ -327,7 +327,9 @@ def _bind_index(parser: Parser) -> None:
 
 def _integral(parser: Parser) -> Node:
     lower, upper = _bounds(parser)
+    parser.integrals += 1
     body = parser.expression(30)
+    parser.integrals -= 1
     return _without_differential(parser, body, lower, upper)
 
 

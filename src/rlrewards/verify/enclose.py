@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import flint
 from flint import acb, arb, fmpq
 
-from rlrewards.verify.rationals import Values, call, rational
+from rlrewards.verify.rationals import Values, rational
 from rlrewards.verify.tree import (
     Based,
     Call,

@@ -108,8 +108,9 @@ def _cases(parser: Parser, rows: Rows) -> Node:
             return Piecewise(tuple(listing))
         return items[0] if len(items) == 1 else Listing(tuple(items), frozenset({"and"}))
     cases: list[tuple[Node, Node | None]] = []
-    for row in rows:
-        if not row or row[0] is None or len(row) > 2:
+    for cells in rows:
+        row = [cells[0], *(cell for cell in cells[1:] if cell is not None)]
+        if row[0] is None or len(row) > 2:
             parser.fail("a value and its condition", known=True)
         cases.append((row[0], row[1] if len(row) == 2 else None))
     return Piecewise(tuple(cases))

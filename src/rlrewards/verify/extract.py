@@ -412,6 +412,8 @@ def _phrase(text: Text) -> Found | None:
 def _last_phrase(text: Text) -> re.Match[str] | None:
     """Return the last phrase that announces the answer, in the last `PHRASE_WINDOW` characters."""
     small = text.small()
+    if "answer" not in small and "option" not in small and "choice" not in small:
+        return None
     begin = max(0, len(small) - PHRASE_WINDOW)
     nouns = [small.find(noun, begin) for noun in ("answer", "option", "choice")]
     noun = min((place for place in nouns if place >= 0), default=-1)

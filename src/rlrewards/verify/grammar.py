@@ -9,41 +9,35 @@ Nesting is bounded, so that recursion is, too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NoReturn
 
-import flint
-
-from rlrewards.verify import amounts, names
+from rlrewards.verify import amounts, digits, marks, names
+from rlrewards.verify.brackets import BRACKETS, CLOSERS, CLOSING, OPENING
 from rlrewards.verify.commands import COMMANDS
 from rlrewards.verify.environments import environment
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
     Apply,
     Approximate,
-    Bracket,
-    Builder,
     Call,
     Intersection,
     Listing,
     Named,
     Negative,
     Node,
-    Number,
     PlusMinus,
-    Power,
     Product,
     Quotient,
     Ratio,
     Relation,
     Set,
     Sum,
+    Symbol,
     Union,
     Without,
 )
 
 MAX_DEPTH: Final = 48
-MAX_DIGITS: Final = 5_000
 
 RATIO, MODULUS, RELATION, SETS, SUM, PRODUCT, TIGHT, MARK = 8, 9, 10, 20, 30, 40, 42, 60
 
@@ -57,10 +51,6 @@ _BINDING: Final[dict[str, int]] = {
     **dict.fromkeys("^!°'%_", MARK),
     "pmod": MODULUS,
 }
-_OPENING: Final = frozenset(["(", "[", "{", "\\{", "⟨", "⌊", "⌈", "|(", "‖("])
-_CLOSING: Final = frozenset(
-    [")", "]", "}", "\\}", "⟩", "⌋", "⌉", ")|", ")‖", "right", "&", "\\\\", ",", ";", "and", "or"]
-)
 _KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "@@"])
 _NEGATED: Final = {"=": "≠", "∈": "∉"}
 
@@ -90,6 +80,7 @@ class Parser:
         self.at = 0
         self.depth = 0
         self.open_bars: list[str] = []
+        self.integrals = 0
         self.bound: set[str] = set()
 
     # -- cursor
@@ -197,7 +188,7 @@ class Parser:
 
     def _ends(self) -> bool:
         token = self.token
-        return token.kind in ("stop", "end") or (token.kind == "symbol" and token.text in _CLOSING)
+        return token.kind in ("stop", "end") or (token.kind == "symbol" and token.text in CLOSING)
 
     # -- expressions
 
@@ -217,7 +208,7 @@ class Parser:
                     continue
                 binding = _BINDING.get(text)
                 if binding is None:
-                    if text in _CLOSING or self._closes_bars(text):
+                    if text in CLOSING or self._closes_bars(text):
                         break
                 elif binding < floor:
                     break
@@ -229,7 +220,7 @@ class Parser:
                     break
                 left, last = self._relation(left, last), "="
                 continue
-            if floor <= PRODUCT + 1 and (measured := amounts.behind(self, left)) is not None:
+            if floor <= PRODUCT and (measured := amounts.behind(self, left)) is not None:
                 left, last = measured, "unit"
                 continue
             if (TIGHT if self.tight else PRODUCT) < floor:
@@ -243,7 +234,7 @@ class Parser:
         while self.peek(ahead).text == "quad":
             ahead += 1
         token = self.peek(ahead)
-        starts = token.kind not in ("symbol", "stop", "end") or token.text in _OPENING
+        starts = token.kind not in ("symbol", "stop", "end") or token.text in OPENING
         if starts and (self._in_relation or isinstance(left, Relation)):
             return True
         if token.kind in ("stop", "end") or (
@@ -260,11 +251,11 @@ class Parser:
         for token in reversed(self.tokens[: self.at]):
             if token.kind != "symbol":
                 continue
-            if token.text in _OPENING:
+            if token.text in OPENING:
                 depth -= 1
                 if depth < 0:
                     return False
-            elif token.text in _CLOSERS:
+            elif token.text in CLOSERS:
                 depth += 1
             elif depth == 0 and token.text in (",", ";", "and", "or"):
                 return False
@@ -290,7 +281,7 @@ class Parser:
         token = self.token
         kind = token.kind
         if kind == "number":
-            return self.number()
+            return digits.number(self)
         if kind == "letters":
             return names.letters(self)
         if kind == "symbol":
@@ -308,27 +299,6 @@ class Parser:
         if kind == "begin":
             return environment(self)
         self.fail("an operand")
-
-    def number(self) -> Node:
-        """Read a number: repeating decimals, mixed numbers and digits in a base among them."""
-        token = self.take()
-        text = token.text
-        if len(text) > MAX_DIGITS:
-            self.fail(f"at most {MAX_DIGITS} digits", known=True)
-        value = decimal(text)
-        following = self.token
-        if following.kind == "command":
-            if following.text in ("overline", "bar", "dot", "dots"):
-                return names.repeating(self, text)
-            if following.text == "frac" and text.isdigit():
-                return names.mixed(self, value)
-        elif following.kind == "number" and following.spaced and text.isdigit():
-            return names.mixed_plain(self, value)
-        elif following.kind == "letters" and not following.spaced:
-            return names.digits_or_exponent(self, token, value)
-        elif following.kind == "symbol" and following.text in ("_", "{"):
-            return names.based_or_mixed(self, text, value)
-        return value
 
     def _signed_or_bracketed(self, text: str, floor: int) -> Node:
         if text in ("-", "+"):
@@ -349,7 +319,7 @@ class Parser:
             return self.operand(floor)
         if text == "{":
             return self.group()
-        handler = _BRACKETS.get(text)
+        handler = BRACKETS.get(text)
         if handler is None:
             self.fail("an operand", known=text in _KNOWN_SIGNS)
         self.at += 1
@@ -364,7 +334,7 @@ class Parser:
         if binding == PRODUCT:
             return self._product(text, left, last)
         if binding == MARK:
-            return names.mark(self, text, left)
+            return marks.mark(self, text, left)
         if binding == RELATION:
             return self._relation(left, last)
         if binding == SETS:
@@ -407,6 +377,8 @@ class Parser:
             self.ambiguous = True
         right = self.operand()
         right = self._marked(right)
+        if isinstance(right, Relation) and isinstance(left, Symbol):
+            return Apply(left.name, (right,))  # P(X=4)
         if isinstance(right, Relation):
             return Listing((left, right), frozenset({"for"}))
         if last == "/" and self.tight:  # not reached: the slash took it
@@ -416,7 +388,7 @@ class Parser:
     def _marked(self, node: Node) -> Node:
         """Read the powers and other marks behind a factor."""
         while self.token.kind == "symbol" and _BINDING.get(self.token.text) == MARK:
-            node = names.mark(self, self.token.text, node)
+            node = marks.mark(self, self.token.text, node)
         return node
 
     def factor(self) -> Node:
@@ -507,13 +479,13 @@ class Parser:
             digit = token.text[0]
             rest = token._replace(text=token.text[1:], start=token.start + 1, spaced=False)
             self.tokens[self.at] = rest
-            return decimal(digit) if digit != "." else self.number()
+            return digits.decimal(digit) if digit != "." else digits.number(self)
         if token.kind == "letters" and len(token.text) > 1:
             self.tokens[self.at] = token._replace(text=token.text[1:], spaced=False)
             return names.variable(self, token.text[0])
         if token.kind == "number":
             self.at += 1
-            return decimal(token.text)
+            return digits.decimal(token.text)
         if token.kind == "letters":
             self.at += 1
             return names.variable(self, token.text)
@@ -524,151 +496,3 @@ def _factors(left: Node, last: str) -> tuple[Node, ...]:
     if last in ("*", "beside") and isinstance(left, Product):
         return left.factors
     return (left,)
-
-
-def decimal(text: str) -> Number:
-    """Return the number that digits with at most one point write."""
-    whole, point, places = text.partition(".")
-    if not places:
-        return Number(flint.fmpq(int(whole))) if len(whole) < 4_000 else Number(_long(whole))
-    place = flint.fmpq(1, 10 ** len(places))
-    digits = (whole + places).lstrip("0")
-    return Number(_long((whole or "0") + places) * place, max(len(digits), 1), place)
-
-
-def _long(digits: str) -> flint.fmpq:
-    return flint.fmpq(flint.fmpz(digits))
-
-
-# ---------------------------------------------------------------------------------------------
-# What brackets hold
-
-
-_CLOSERS: Final = frozenset([")", "]", "}", "\\}", "⟩", "⌋", "⌉", ")|", ")‖"])
-
-
-def _round(parser: Parser) -> Node:
-    if parser.skip(")"):
-        parser.fail("something in the brackets")
-    if parser.is_next("mod"):
-        parser.fail("an operand")
-    inner, closing = parser.inside((")", "]"))
-    if isinstance(inner, Listing) and inner.joiners <= {",", ";"}:
-        return Bracket("(", inner.items, closing)
-    if closing == "]":
-        parser.fail(")")
-    if isinstance(inner, Named | Listing):
-        return inner
-    return inner
-
-
-def _square(parser: Parser) -> Node:
-    inner, closing = parser.inside(("]", ")", "["))
-    if isinstance(inner, Listing) and inner.joiners <= {",", ";"}:
-        return Bracket("[", inner.items, closing)
-    if closing != "]":
-        parser.fail("]")
-    is_alone = parser.token.kind == "stop" and parser.tokens[0].text == "["
-    if is_alone and not names.is_group(inner):
-        parser.fail("two items in square brackets", known=True)
-    return inner
-
-
-def _reversed_square(parser: Parser) -> Node:
-    inner, closing = parser.inside(("[", "]"))
-    if isinstance(inner, Listing) and len(inner.items) == 2:
-        return Bracket("]", inner.items, closing)
-    parser.fail("an interval")
-
-
-def _angles(parser: Parser) -> Node:
-    inner, _ = parser.inside(("⟩",))
-    return Bracket("⟨", inner.items if isinstance(inner, Listing) else (inner,), "⟩")
-
-
-def _set(parser: Parser) -> Node:
-    if parser.skip("\\}"):
-        return Set(())
-    if parser.token.kind == "begin":
-        rows = environment(parser, braced=True)
-        parser.skip("right", "\\}")
-        return rows
-    saved, parser.open_bars = parser.open_bars, ["|"]
-    elements = _set_elements(parser)
-    parser.open_bars = []
-    if parser.skip("|", ":"):
-        condition = parser.items()
-        parser.open_bars = saved
-        parser.expect("\\}")
-        return _builder(parser, elements, condition)
-    parser.open_bars = saved
-    parser.expect("\\}")
-    return Set(elements.items) if isinstance(elements, Listing) else Set((elements,))
-
-
-def _set_elements(parser: Parser) -> Node:
-    """Read what stands before the bar or the colon of a set, or all of it."""
-    depth, at = 0, parser.at
-    for index in range(parser.at, len(parser.tokens)):
-        token = parser.tokens[index]
-        if token.kind != "symbol":
-            continue
-        depth += (token.text in _OPENING) - (token.text in _CLOSERS)
-        if depth < 0 or (depth == 0 and token.text == "|"):
-            break
-        if depth == 0 and token.text == ":":
-            at = index
-            break
-    if at == parser.at:
-        return parser.items()
-    colon = parser.tokens[at]
-    parser.tokens[at] = colon._replace(text="|")
-    return parser.items()
-
-
-def _builder(parser: Parser, element: Node, condition: Node) -> Node:
-    domain: Node | None = None
-    if isinstance(element, Relation) and element.signs == ("∈",):
-        element, domain = element.members
-    conditions = (
-        condition.items
-        if isinstance(condition, Listing) and "or" not in condition.joiners
-        else (condition,)
-    )
-    return Builder(element, domain, conditions)
-
-
-def _between(name: str, opening: str, closing: str) -> Callable[[Parser], Node]:
-    def read(parser: Parser) -> Node:
-        parser.open_bars.append(closing)
-        inner = parser.items()
-        if not parser.is_next(closing):
-            parser.fail(closing)
-        parser.open_bars.pop()
-        parser.at += 1
-        if name == "abs" and type(inner).__name__ == "Matrix":
-            return Call("det", (inner,))
-        if isinstance(inner, Listing):
-            parser.fail(closing)
-        if name == "norm":
-            return Apply("norm", (inner,))
-        return Call(name, (inner,))
-
-    read.__name__ = f"read_{name}"
-    return read
-
-
-_BRACKETS: Final[dict[str, Callable[[Parser], Node]]] = {
-    "(": _round,
-    "[": _square,
-    "]": _reversed_square,
-    "⟨": _angles,
-    "\\{": _set,
-    "|": _between("abs", "|", "|"),
-    "|(": _between("abs", "|(", ")|"),
-    "‖": _between("norm", "‖", "‖"),
-    "‖(": _between("norm", "‖(", ")‖"),
-    "⌊": _between("floor", "⌊", "⌋"),
-    "⌈": _between("ceil", "⌈", "⌉"),
-}
-__all__ = ["MAX_DEPTH", "ParseError", "Parser", "decimal", "Power"]

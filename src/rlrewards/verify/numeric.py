@@ -1,27 +1,327 @@
 r"""Numeric comparison by ball arithmetic: a proof of difference, or agreement at enough points.
 
-A ball (midpoint ± radius) is proved to contain the value of an expression. Two balls that do not
-meet prove that two expressions differ, which floating point cannot; balls that agree at several
-points to far more bits than the expressions hold are taken to be equal. Magnitudes are bounded
-before anything is computed, and every comparison has a fixed amount of work.
+Two balls that do not meet prove that two expressions differ, which floating point cannot; balls
+that agree at several points to far more bits than the expressions hold are taken to be equal. Every
+comparison has a fixed amount of work, so none can hang.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final
 
-import flint
-from flint import acb, arb, fmpq
+from flint import acb, fmpq
 
 from rlrewards.verify.canonical import canonical
 from rlrewards.verify.decision import Decision, different, equal, undecided
-from rlrewards.verify.enclose import NoValueError, Ball, enclose, size_bits
-from rlrewards.verify.kinks import points_between_kinks
-from rlrewards.verify.rationals import Values, rational
+from rlrewards.verify.enclose import NO_VALUE, Ball, enclose, size_bits
+from rlrewards.verify.kinks import may_have_kinks, points_between_kinks
+from rlrewards.verify.rationals import Values
 from rlrewards.verify.survey import Survey, survey
-from rlrewards.verify.tree import Node, Rational
+from rlrewards.verify.tree import Negative, Node, Quotient, Sum
 from rlrewards.verify.verdict import Tier
+
+__all__ = [
+    "compare_constants",
+    "compare_functions",
+    "constant_difference",
+    "constant_quotient",
+    "enclose",
+]
+
+POINTS: Final = 6
+"""Points at which two expressions must agree to count as equal."""
+TRIES: Final = 48
+AGREEMENT_BITS: Final = 128
+FIRST_BITS: Final = 96
+"""Precision of the first look, which tells nearly all different ones apart."""
+MAX_PRECISION_BITS: Final = 16_384
+MAX_WORK: Final = 12_000
+"""Work of one comparison, about that many microseconds."""
+
+
+@dataclass(slots=True)
+class _Pair:
+    """Two expressions, what they are made of, and the work that may still be spent on them."""
+
+    ours: Node
+    gold: Node
+    names: list[str]
+    complex_: bool
+    nodes: int
+    slow: bool
+    bent: bool
+    work_left: float = MAX_WORK
+
+    def spend(self, bits: int) -> bool:
+        """Charge an evaluation at a precision; False when nothing is left for it."""
+        cost = self.nodes * (1 + (bits / 700) ** 1.8) * (1 + self.slow * bits / 30)
+        self.work_left -= cost
+        return self.work_left > 0
+
+
+_SLOW: Final = frozenset({"factorial", "binomial", "permutations"})
+
+
+def _pair(ours: Node, gold: Node, facts: tuple[Survey, Survey] | None) -> _Pair:
+    left, right = facts or (survey(ours), survey(gold))
+    return _Pair(
+        ours=ours,
+        gold=gold,
+        names=sorted(left.symbols | right.symbols),
+        complex_=left.has_i or right.has_i,
+        nodes=left.nodes + right.nodes,
+        slow=not _SLOW.isdisjoint(left.calls | right.calls),
+        bent=may_have_kinks(left) or may_have_kinks(right),
+    )
+
+
+def _unfit(pair: _Pair) -> bool:
+    return pair.nodes > 2_000 or len(pair.names) > 24
+
+
+def compare_constants(
+    ours: Node, gold: Node, facts: tuple[Survey, Survey] | None = None
+) -> Decision:
+    """Compare two expressions without variables, as real numbers or else as complex ones."""
+    pair = _pair(ours, gold, facts)
+    if _unfit(pair):
+        return _open("too large to be computed")
+    for complex_ in (True,) if pair.complex_ else (False, True):
+        decision = _agree_at(pair, {}, complex_=complex_)
+        if decision is not None:
+            return decision
+    return _open("no finite value")
+
+
+def compare_functions(
+    ours: Node, gold: Node, facts: tuple[Survey, Survey] | None = None
+) -> Decision:
+    """Compare two expressions by their values at points of both signs.
+
+    An answer that is undefined where the reference is not proves nothing where both are: else
+    `x + ln x - ln x` would pass for |x|.
+    """
+    pair = _pair(ours, gold, facts)
+    if _unfit(pair):
+        return _open("too large to be computed")
+    decision = _beyond_kinks(pair) or _at_points(pair)
+    if decision.is_equal and not _same_variables(pair, facts):
+        return _open("equal, but in other variables")
+    return decision
+
+
+def _same_variables(pair: _Pair, facts: tuple[Survey, Survey] | None) -> bool:
+    left, right = facts or (survey(pair.ours), survey(pair.gold))
+    return left.symbols == right.symbols
+
+
+def _open(why: str) -> Decision:
+    return undecided(Tier.NUMERIC, why)
+
+
+_NARROWER: Final = "the answer is not defined everywhere that the reference is"
+
+
+# ---------------------------------------------------------------------------------------------
+# Points
+
+
+class _Draw:
+    """Numbers without a pattern, the same ones for the same pair in either order."""
+
+    def __init__(self, *trees: Node) -> None:
+        text = "|".join(sorted(map(canonical, trees)))
+        self._bytes = hashlib.shake_128(text.encode("utf-8", "surrogatepass"))
+        self._stream, self._at = b"", 0
+
+    def between(self, low: int, high: int) -> int:
+        """Return a whole number from `low` to `high`."""
+        if self._at + 8 > len(self._stream):
+            self._stream = self._bytes.digest(2 * len(self._stream) or 256)
+        word = self._stream[self._at : self._at + 8]
+        self._at += 8
+        return low + int.from_bytes(word) % (high - low + 1)
+
+
+def _rational_points(names: list[str], draw: _Draw) -> Iterator[Values]:
+    """Points small and large, of every sign in turn, so that |x| is not taken for x.
+
+    Every fourth is a natural number, where the floor of x is x.
+    """
+    for index in range(TRIES):
+        if index % 4 == 3:
+            yield {name: fmpq(draw.between(1, 10 ** (2 + index % 3))) for name in names}
+            continue
+        size = 10 ** (6 + index % 3)
+        signs = index - index // 4
+        yield {
+            name: (-1 if signs >> place & 1 else 1)
+            * fmpq(draw.between(10**5, size), draw.between(10**6, 2 * 10**6))
+            for place, name in enumerate(names)
+        }
+
+
+def _integer_points(names: list[str], draw: _Draw) -> Iterator[Values]:
+    """Natural numbers, for what is defined on them alone, such as (-1)^n."""
+    for index in range(TRIES):
+        yield {name: fmpq(2 * draw.between(1, 30) + index % 2) for name in names}
+
+
+def _at_points(pair: _Pair) -> Decision:
+    draw = _Draw(pair.ours, pair.gold)
+    needed = max(POINTS, 2 ** min(len(pair.names), 4))  # all combinations of signs
+    for points in (_rational_points(pair.names, draw), _integer_points(pair.names, draw)):
+        agreed, narrower = 0, False
+        for point in points:
+            decision = _agree_at(pair, point, complex_=pair.complex_)
+            if decision is None:
+                narrower = narrower or _is_narrower(pair, point)
+                continue
+            if decision.is_different:
+                return decision
+            if pair.work_left <= 0:
+                return _open("too slow to be computed")
+            agreed += decision.is_equal
+            if agreed == needed and not narrower:
+                return equal(Tier.NUMERIC, f"agree at {needed} points")
+        if narrower:
+            return _open(_NARROWER)
+    return _open("too few points where both are defined")
+
+
+def _beyond_kinks(pair: _Pair) -> Decision | None:
+    """Compare between and beyond the kinks; None when nothing speaks against the two."""
+    points = points_between_kinks([pair.ours, pair.gold], pair.names) if pair.bent else []
+    if points is None:
+        return _first_difference(pair) or _open("its kinks may lie anywhere")
+    for point in points:
+        decision = _agree_at(pair, point, complex_=pair.complex_)
+        if decision is None:
+            if _is_narrower(pair, point):
+                return _first_difference(pair) or _open(_NARROWER)
+        elif not decision.is_equal:
+            return decision
+    return None
+
+
+def _first_difference(pair: _Pair) -> Decision | None:
+    """Return a proof of difference if the usual points give one."""
+    decision = _at_points(pair)
+    return decision if decision.is_different else None
+
+
+def _is_narrower(pair: _Pair, point: Values) -> bool:
+    """Whether the reference has a value at a point where the answer has none."""
+    return _is_defined(pair.gold, point, pair) and not _is_defined(pair.ours, point, pair)
+
+
+def _is_defined(node: Node, point: Values, pair: _Pair) -> bool:
+    if not pair.spend(AGREEMENT_BITS):
+        return True
+    try:
+        enclose(node, point, bits=AGREEMENT_BITS, complex_=pair.complex_)
+    except NO_VALUE:
+        return False
+    return True
+
+
+# ---------------------------------------------------------------------------------------------
+# One point
+
+
+def _agree_at(pair: _Pair, point: Values, *, complex_: bool) -> Decision | None:
+    """Double the precision until two balls part, or agree beyond what can hide.
+
+    None where either side has no value.
+    """
+    try:
+        return _agreement(pair, point, complex_=complex_)
+    except NO_VALUE:
+        return None
+
+
+def _agreement(pair: _Pair, point: Values, *, complex_: bool) -> Decision:
+    needed = 0
+    bits = FIRST_BITS
+    while pair.spend(bits):
+        ours = enclose(pair.ours, point, bits=bits, complex_=complex_)
+        gold = enclose(pair.gold, point, bits=bits, complex_=complex_)
+        if not ours.overlaps(gold):
+            return different(
+                Tier.NUMERIC, "the values differ at a point" if point else "the values differ"
+            )
+        if not needed:
+            needed = AGREEMENT_BITS + 2 * (
+                size_bits(pair.ours, point) + size_bits(pair.gold, point)
+            )
+        elif min(_accuracy(ours), _accuracy(gold)) >= needed:
+            return equal(Tier.NUMERIC, f"equal to {needed} bits")
+        if bits >= MAX_PRECISION_BITS:
+            break
+        bits = min(_next_precision(bits, needed), MAX_PRECISION_BITS)
+    return _open("too close to tell apart")
+
+
+def _next_precision(bits: int, needed: int) -> int:
+    """Go straight to what agreement takes if that is near, else double."""
+    enough = needed + 64 + needed // 8
+    return enough if bits < enough <= 8 * bits + 1_024 else 2 * bits
+
+
+def _accuracy(ball: Ball) -> int:
+    """Bits to which a ball pins its value down, relative to 1 where the value is small."""
+    if isinstance(ball, acb):
+        return min(int(part.rel_one_accuracy_bits()) for part in (ball.real, ball.imag))
+    return int(ball.rel_one_accuracy_bits())
+
+
+# ---------------------------------------------------------------------------------------------
+# Up to a constant
+
+
+def constant_quotient(ours: Node, gold: Node) -> tuple[Decision, int]:
+    """Whether ours / gold is one non-zero constant everywhere, and the sign of that constant."""
+    decision, value = _is_constant(Quotient(ours, gold), ours, gold)
+    if value is None or value.imag != 0:
+        return decision, 0
+    if not (value.real > 0 or value.real < 0):
+        return _open("the quotient may be 0") if decision.is_equal else decision, 0
+    return decision, 1 if value.real > 0 else -1
+
+
+def constant_difference(ours: Node, gold: Node) -> Decision:
+    """Whether ours - gold is one constant everywhere."""
+    return _is_constant(Sum((ours, Negative(gold))), ours, gold)[0]
+
+
+def _is_constant(value: Node, ours: Node, gold: Node) -> tuple[Decision, Ball | None]:
+    """Whether an expression takes one value at all points, and a ball around that value."""
+    pair = _pair(ours, gold, None)
+    if _unfit(pair):
+        return _open("too large to be computed"), None
+    between = points_between_kinks([value], pair.names) if pair.bent else []
+    if between is None:
+        return _open("its kinks may lie anywhere"), None
+    first: Ball | None = None
+    agreed = 0
+    for point in [*between, *_rational_points(pair.names, _Draw(ours, gold))]:
+        try:
+            needed = AGREEMENT_BITS + 2 * size_bits(value, point)
+            bits = min(needed + needed // 4 + 64, MAX_PRECISION_BITS)
+            if not pair.spend(bits):
+                return _open("too slow to be computed"), first
+            ball = enclose(value, point, bits=bits, complex_=pair.complex_)
+        except NO_VALUE:
+            if _is_defined(gold, point, pair) and not _is_defined(ours, point, pair):
+                return _open(_NARROWER), None
+            continue
+        first = ball if first is None else first
+        if not ball.overlaps(first):
+            return different(Tier.NUMERIC, "not proportional"), first
+        agreed += _accuracy(ball) >= needed
+        if agreed == 2 * POINTS:
+            return equal(Tier.NUMERIC, f"constant at {agreed} points"), first
+    return _open("too few points where both are defined"), first

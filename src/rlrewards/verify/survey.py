@@ -82,7 +82,10 @@ BARE_LOG: Final = "log "
 
 def survey(node: Node) -> Survey:
     """Walk a tree once."""
-    symbols, constants, calls, kinds = set(), set(), set(), set()
+    symbols: set[str] = set()
+    constants: set[str] = set()
+    calls: set[str] = set()
+    kinds: set[type[Node]] = set()
     stack, nodes = [node], 0
     while stack and nodes <= MAX_NODES:
         top = stack.pop()
@@ -98,7 +101,9 @@ def survey(node: Node) -> Survey:
                 bare = top.name == "log" and len(top.arguments) == 1
                 calls.add(BARE_LOG if bare else top.name)
             stack.extend(below(top))
-    return Survey(*map(frozenset, (symbols, constants, calls)), frozenset(kinds), nodes)
+    return Survey(
+        frozenset(symbols), frozenset(constants), frozenset(calls), frozenset(kinds), nodes
+    )
 
 
 def below(node: Node) -> Sequence[Node]:

@@ -57,7 +57,7 @@ _TOKEN: Final = re.compile(
 
 _COMMAND_SYMBOLS: Final = {
     "leq": "≤", "le": "≤", "leqslant": "≤", "lt": "<", "geq": "≥", "ge": "≥", "geqslant": "≥",
-    "gt": ">", "neq": "≠", "ne": "≠", "approx": "≈", "doteq": "≈", "simeq": "≈", "in": "∈",
+    "gt": ">", "neq": "≠", "ne": "≠", "approx": "≈", "doteq": "≈", "bullet": "*", "simeq": "≈", "in": "∈",
     "notin": "∉", "subset": "⊂", "subseteq": "⊆", "equiv": "≡", "sim": "~", "to": "→",
     "rightarrow": "→", "longrightarrow": "→", "perp": "⊥", "parallel": "∥", "cup": "∪",
     "bigcup": "∪", "cap": "∩", "bigcap": "∩", "setminus": "∖", "backslash": "∖", "times": "*",
@@ -106,6 +106,8 @@ def tokenize(text: str) -> list[Token] | None:
             continue
         if kind == "symbol" and match[0] == "$" and match.start() in opening_dollars:
             in_dollars, spaced = not in_dollars, True
+            if in_dollars and tokens and _EMPTY_GAP.search(text, 0, match.start()):
+                tokens.append(Token("symbol", "quad", match.start(), True, False))
             continue
         if len(tokens) >= MAX_TOKENS:
             return None
@@ -114,6 +116,9 @@ def tokenize(text: str) -> list[Token] | None:
         spaced = False
     tokens.append(Token("stop", "", len(text), spaced, False))
     return tokens
+
+
+_EMPTY_GAP: Final = re.compile(r"\$\s+\Z")
 
 
 def _made(match: re.Match[str], kind: str | None, spaced: bool, plain: bool) -> list[Token]:

@@ -10,7 +10,6 @@ import math
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from fractions import Fraction
@@ -26,11 +25,12 @@ from rlrewards.parameters import (
     require_whole,
 )
 from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
-from rlrewards.verify.echo import formulas_of
+from rlrewards.verify.conventions import Conventions
+from rlrewards.verify.echo import is_echo
 from rlrewards.verify.equivalence import Terms, compare
 from rlrewards.verify.extract import Found, find_answer
-from rlrewards.verify.normalize import normalize
-from rlrewards.verify.plain import Quantity, parse
+from rlrewards.verify.many import grade_many
+from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
 
@@ -70,9 +70,12 @@ class _Cache:
             self._items.clear()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Verifier:
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Verifier(Conventions):
     r"""Decides whether an answer is the reference.
+
+    The first parameters say where the answer stands, the next what counts as the same, the last
+    what it may cost.
 
     Args:
         reasoning_tags: What opens and closes the reasoning; only the text after it is read, since
@@ -83,9 +86,36 @@ class Verifier:
             rewards a model that only lists numbers.
         letters: Letters of multiple-choice questions that come without options ("ABCD").
         fuzzy: RapidFuzz similarity, 0–100, from which an option's misspelt text counts.
+
         rel_tol: Relative tolerance for numbers. 0, since data with exact answers needs none; an
             absolute one would make 2⁻⁹⁸ equal 2⁻⁹⁹, so there is none.
         significant: Significant digits to which numbers must agree; None for all of them.
+        reference_digits: Significant digits from which a decimal reference counts as rounded, so
+            that 3.14 accepts π; a reference of fewer digits (0.5) is meant exactly. None: never.
+        answer_digits: Significant digits from which an answer may be the reference, rounded: 1.4142
+            for √2. Fewer digits are too easy to guess. None: never.
+        form: "numeral": a number is answered by one numeral, fraction, root, power, factorial or
+            multiple of a constant, since `16-3-4` leaves the work undone. "any": by any expression.
+        assignments: Whether `x=5` answers 5 and 5 answers `x=5`, as most data sets mean it.
+        chains: Whether `1+4=5`, all of it true, answers 5: models show the last step.
+        percent: Whether `p %` and p, p/100 are one answer: data sets store all three.
+        units: "optional": 5 cm and 5 are one answer, since references often leave the unit to the
+            question. "required": both sides have one or neither.
+        ordered: Whether unbracketed lists must come in order; roots and cases have none.
+        multiplicity: Whether 1,1,2 is another list than 1,2. Sets never repeat an item.
+        solved_relations: Whether (1,2) and `1<x<2` are one answer.
+        scaled_relations: Whether 2x+y=3 and 4x+2y=6 are one answer: an equation has no one form.
+        integration_constants: Whether F+C, F+K and F+C+1 are one answer: C stands for any number.
+        ignore_case: Whether words (Even, even) may differ in case; single letters never may.
+        ratios: Whether 11:4 and 11/4 are one answer.
+        optional_base: Whether 1101 answers 1101_2: the question often names the base.
+        parameters: Whether kπ, k∈ℤ and nπ, n∈ℤ are one answer: the letter is bound.
+        plus_minus: Whether ±5 and the list 5, -5 are one answer.
+        log_base: What a bare `\log` means where the reference is a number: "10", as in schools,
+            or "e", as in analysis.
+        refuse_echoes: Whether an answer that only repeats a formula of the question is wrong,
+            unless it is the reference letter by letter.
+
         budget_seconds: Time that one comparison may take, the start of a worker process aside.
         cache_size: How many verdicts are remembered; duplicates are common inside a group.
 
@@ -98,6 +128,8 @@ class Verifier:
     'EQUAL'
     >>> verifier.verify("(1, 2)", "(2, 1)").status.value
     'DIFFERENT'
+    >>> Verifier(lenient=True, form="any")
+    Verifier(form='any', lenient=True)
     """
 
     reasoning_tags: tuple[str, str] = ("<think>", "</think>")
@@ -105,21 +137,40 @@ class Verifier:
     lenient: bool = False
     letters: str = ""
     fuzzy: float = 90.0
-    rel_tol: float = 0.0
-    significant: int | None = None
     budget_seconds: float = 1.0
     cache_size: int = 4096
     _cache: _Cache = field(init=False, repr=False, compare=False)
+    _conventions: Conventions = field(init=False, repr=False, compare=False)
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _check(self)
-        object.__setattr__(self, "_cache", _Cache(self.cache_size))
+        self._prepare()
+
+    def _prepare(self) -> None:
+        conventions = {item.name: getattr(self, item.name) for item in fields(Conventions)}
+        settings = tuple(self.__getstate__().values())
+        self.__dict__.update(
+            _cache=_Cache(self.cache_size),
+            _conventions=Conventions(**conventions),
+            _hash=hash((type(self), settings)),
+        )
+
+    def __hash__(self) -> int:  # every sample remembers its verdict under its verifier
+        return self._hash
+
+    def __repr__(self) -> str:
+        shown = (item for item in fields(self) if item.compare)
+        changed = {item.name: getattr(self, item.name) for item in shown
+                   if getattr(self, item.name) != item.default}  # fmt: skip
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in changed.items())})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {item.name: getattr(self, item.name) for item in fields(self) if item.compare}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state, _cache=_Cache(state["cache_size"]))
+        self.__dict__.update(state)
+        self._prepare()
 
     def extract(self, completion: str, *, options: Options = None) -> Answer | None:
         """Return the final answer of a completion, or None; `find_answer` has the rules."""
@@ -138,32 +189,28 @@ class Verifier:
             options: For a multiple-choice question, the text of each letter.
             prompt: The question; an answer that only repeats a formula of it is refused.
         """
-        reference = _as_text(reference)
-        golds = _references(reference)
+        shown = as_text(reference)
+        golds = _references(shown)
         if not golds:
-            return Verdict(Status.NO_REFERENCE, None, "no reference", answer, reference)
+            return Verdict(Status.NO_REFERENCE, None, "no reference", answer, shown)
         if answer is None or not answer.strip():
-            return Verdict(Status.NO_ANSWER, None, "empty answer", None, reference)
-        choices = self._options(options)
-        key = (answer, reference, tuple(choices.items()) if choices else None, prompt)
-        if len(answer) + len(prompt or "") > MAX_REMEMBERED:
-            return self._verdict(answer, golds, choices, prompt, reference)
-        return self._cache.get(
-            key, lambda: self._verdict(answer, golds, choices, prompt, reference)
-        )
+            return Verdict(Status.NO_ANSWER, None, "empty answer", None, shown)
+        return self._verified(answer, golds, self._options(options), prompt, shown)
 
     def grade(
         self, completion: str, reference: Reference, *, options: Options = None,
         prompt: str | None = None,
     ) -> Verdict:  # fmt: skip
         """Extract the final answer of a completion and compare it with the reference."""
-        reference = _as_text(reference)
-        if not _references(reference):
-            return Verdict(Status.NO_REFERENCE, None, "no reference", None, reference)
-        found = self._found(completion, self._options(options))
+        shown = as_text(reference)
+        golds = _references(shown)
+        if not golds:
+            return Verdict(Status.NO_REFERENCE, None, "no reference", None, shown)
+        choices = self._options(options)
+        found = self._found(completion, choices)
         if found.answer is None:
-            return Verdict(Status.NO_ANSWER, None, found.why, None, reference)
-        return self.verify(found.answer.text, reference, options=options, prompt=prompt)
+            return Verdict(Status.NO_ANSWER, None, found.why, None, shown)
+        return self._verified(found.answer.text, golds, choices, prompt, shown)
 
     def grade_many(
         self,
@@ -175,22 +222,18 @@ class Verifier:
         """Grade (completion, reference) pairs, in order.
 
         Args:
-            pairs: Completions and their references.
-            workers: Threads; they pay where many answers need the symbolic tier, whose work is
-                done by processes.
+            pairs: Completions and their references; an iterator is read as it is worked off.
+            workers: Processes. They are started only when the batch turns out to take longer than
+                their start; the verdicts are the same.
             progress: Called with the number of pairs done, after each.
-        """
-        if workers < 1:
-            raise ValueError(f"workers must be at least 1, got {workers}")
 
-        verdicts: list[Verdict] = []
-        with ThreadPoolExecutor(max_workers=workers) as pool:
-            grades = pool.map(lambda p: self.grade(*p), pairs) if workers > 1 else None
-            for verdict in grades or (self.grade(*pair) for pair in pairs):
-                verdicts.append(verdict)
-                if progress is not None:
-                    progress(len(verdicts))
-        return verdicts
+        Raises:
+            TypeError: a pair is not a completion and a reference; the message has its index.
+
+        >>> [v.status.value for v in Verifier().grade_many([("A: 4", "4"), ("?", "4")])]
+        ['EQUAL', 'NO_ANSWER']
+        """
+        return grade_many(self, pairs, workers=workers, progress=progress)
 
     def verdicts(self, batch: Sequence[Sample]) -> list[Verdict]:
         """Return the verdict on each sample, worked out once for all rewards that ask."""
@@ -206,9 +249,9 @@ class Verifier:
         )
 
     def _options(self, options: Options) -> Options:
-        if not options:
-            return dict.fromkeys(self.letters, "") or None
-        return {str(letter): str(text) for letter, text in options.items()}
+        if options:
+            return {str(letter): str(text) for letter, text in options.items()}
+        return dict.fromkeys(self.letters, "") if self.letters else None
 
     def _found(self, completion: str, options: Options) -> Found:
         return find_answer(
@@ -219,27 +262,60 @@ class Verifier:
             lenient=self.lenient,
         )
 
+    def _verified(
+        self, answer: str, golds: tuple[str, ...], options: Options, prompt: str | None,
+        shown: Reference,
+    ) -> Verdict:  # fmt: skip
+        """Return the verdict at once, from memory, or by climbing the ladder."""
+        if options is None and len(golds) == 1:
+            decision = shortcut(answer, golds[0], self._conventions)
+            if decision is not None:
+                return Verdict(decision.status, decision.tier, decision.why, answer, shown)
+        if not self.cache_size or len(answer) + len(prompt or "") > MAX_REMEMBERED:
+            return self._verdict(answer, golds, options, prompt, shown)
+        key = (answer, shown, tuple(options.items()) if options else None, prompt)
+        return self._cache.get(key, lambda: self._verdict(answer, golds, options, prompt, shown))
+
     def _verdict(
         self, answer: str, golds: tuple[str, ...], options: Options, prompt: str | None,
-        reference: Reference,
+        shown: Reference,
     ) -> Verdict:  # fmt: skip
         """Compare with each acceptable reference: EQUAL to any, else the most hopeful verdict."""
-        judged = [self._judged(answer, gold, options, prompt, reference) for gold in golds]
+        judged = [self._judged(answer, gold, options, prompt, shown) for gold in golds]
         order = (Status.EQUAL, Status.UNDECIDED, Status.NO_ANSWER, Status.DIFFERENT)
         return min(judged, key=lambda verdict: order.index(verdict.status))
 
     def _judged(
-        self, answer: str, gold: str, options: Options, prompt: str | None, reference: Reference
+        self, answer: str, gold: str, options: Options, prompt: str | None, shown: Reference
     ) -> Verdict:
         if options is not None:
             status, why = _chosen(answer, gold, options, self.fuzzy)
-            return Verdict(status, Tier.CHOICE, why, answer, reference)
-        budget = Budget(self.budget_seconds)
-        terms = Terms(budget, self.rel_tol, self.significant, prompt)
-        decision = compare(answer, gold, terms)
-        if decision.status is Status.EQUAL and prompt and _echoes(answer, gold, prompt):
-            return Verdict(Status.DIFFERENT, decision.tier, "echo", answer, reference)
-        return Verdict(decision.status, decision.tier, decision.why, answer, reference)
+            return Verdict(status, Tier.CHOICE, why, answer, shown)
+        decision = compare(answer, gold, self._terms(prompt))
+        if (
+            decision.status is Status.EQUAL
+            and prompt
+            and self.refuse_echoes
+            and is_echo(answer, gold, prompt)
+        ):
+            return Verdict(Status.DIFFERENT, decision.tier, "echo", answer, shown)
+        return Verdict(decision.status, decision.tier, decision.why, answer, shown)
+
+    def _terms(self, prompt: str | None) -> Terms:
+        """Return what the ladder needs to know beside the two answers."""
+        return Terms(Budget(self.budget_seconds), self.rel_tol, self.significant, prompt)
+
+
+_SWITCHES = (
+    "prefilled_think", "lenient", "assignments", "chains", "percent", "ordered", "multiplicity",
+    "solved_relations", "scaled_relations", "integration_constants", "ignore_case", "ratios",
+    "optional_base", "parameters", "plus_minus", "refuse_echoes",
+)  # fmt: skip
+_CHOICES = {
+    "form": ("numeral", "any"),
+    "units": ("optional", "required"),
+    "log_base": ("10", "e"),
+}
 
 
 def _check(verifier: Verifier) -> None:
@@ -247,18 +323,29 @@ def _check(verifier: Verifier) -> None:
     tags = verifier.reasoning_tags
     if len(tags) != 2 or not all(isinstance(tag, str) and tag for tag in tags):
         raise ValueError(f"Verifier: reasoning_tags must be two non-empty strings, got {tags!r}")
-    for name in ("prefilled_think", "lenient"):
+    for name in _SWITCHES:
         require_bool(verifier, name)
+    for name, allowed in _CHOICES.items():
+        _require_one_of(verifier, name, allowed)
     require_instance(verifier, "letters", str)
     require_between(verifier, "fuzzy", FUZZY_LEAST, FUZZY_OFF)
     require_between(verifier, "rel_tol", 0.0, MAX_REL_TOL)
-    if verifier.significant is not None:
-        require_whole(verifier, "significant", 1)
+    for name in ("significant", "reference_digits", "answer_digits"):
+        if getattr(verifier, name) is not None:
+            require_whole(verifier, name, 1)
     require_between(verifier, "budget_seconds", MIN_BUDGET_SECONDS, math.inf)
     require_whole(verifier, "cache_size", 0)
 
 
-def _as_text(reference: Any) -> str | tuple[str, ...] | None:
+def _require_one_of(verifier: Verifier, name: str, allowed: tuple[str, ...]) -> None:
+    value = getattr(verifier, name)
+    if value not in allowed:
+        expected = " or ".join(map(repr, allowed))
+        kind = ValueError if isinstance(value, str) else TypeError
+        raise kind(f"Verifier: {name} must be {expected}, got {value!r}")
+
+
+def as_text(reference: Any) -> str | tuple[str, ...] | None:
     """Return references as text; numbers are written out, NaN is no reference.
 
     Raises:
@@ -269,16 +356,17 @@ def _as_text(reference: Any) -> str | tuple[str, ...] | None:
     if isinstance(reference, int | float | Decimal | Fraction) and not isinstance(reference, bool):
         return None if reference != reference else str(reference)
     if isinstance(reference, Iterable) and not isinstance(reference, bytes | Mapping):
-        texts = (_as_text(item) for item in reference)
+        texts = (as_text(item) for item in reference)
         return tuple(text for text in texts if isinstance(text, str))
     raise TypeError(
         f"a reference is text, a number, or a sequence of them, got {type(reference).__name__}"
     )
 
 
-def _references(reference: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    golds = (reference,) if isinstance(reference, str) else reference or ()
-    return tuple(gold for gold in golds if gold.strip())
+def _references(shown: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    if isinstance(shown, str):
+        return () if not shown or shown.isspace() else (shown,)
+    return tuple(gold for gold in shown or () if gold.strip())
 
 
 def _chosen(answer: str, gold: str, options: Mapping[str, str], fuzzy: float) -> tuple[Status, str]:
@@ -291,14 +379,6 @@ def _chosen(answer: str, gold: str, options: Mapping[str, str], fuzzy: float) ->
     if given.letter == right.letter:
         return Status.EQUAL, f"{given.letter}: {given.why}"
     return Status.DIFFERENT, f"{given.letter} for {right.letter}: {given.why}"
-
-
-def _echoes(answer: str, gold: str, prompt: str) -> bool:
-    """Whether an answer that is equal only repeats a formula of the question, unevaluated."""
-    key = normalize(answer)
-    if key == normalize(gold) or isinstance(parse(answer), Quantity):
-        return False
-    return key in formulas_of(prompt)
 
 
 @cache

@@ -32,13 +32,14 @@ def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[ty
     """Build the table; the imports stand here since every comparison compares parts again."""
     from rlrewards.verify import tree
     from rlrewards.verify.comparisons import (
+        areas,
         bases,
         collections,
         matrices,
         piecewise,
         plus_minus,
         ratios,
-        regions,
+
         relations,
         single,
         tuples,
@@ -54,11 +55,11 @@ def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[ty
         tree.Listing: collections.for_listing,
         tree.Set: collections.for_set,
         tree.Bracket: tuples.for_bracket,
-        tree.Builder: regions.for_region,
-        tree.Named: regions.for_region,
-        tree.Union: regions.for_region,
-        tree.Intersection: regions.for_region,
-        tree.Without: regions.for_region,
+        tree.Builder: areas.for_region,
+        tree.Named: areas.for_region,
+        tree.Union: areas.for_region,
+        tree.Intersection: areas.for_region,
+        tree.Without: areas.for_region,
         tree.Relation: relations.for_relation,
         tree.Matrix: matrices.for_matrix,
         tree.Piecewise: piecewise.for_piecewise,

@@ -1,0 +1,150 @@
+"""Comparing parts of the real line, and sets whose parts nobody can place on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.ends import NoOrderError, below
+from rlrewards.verify.comparisons.exactly import different, equal, if_equal, undecided
+from rlrewards.verify.comparisons.families import compare_families, family
+from rlrewards.verify.comparisons.intervals import Piece, Pieces, is_point, normalized
+from rlrewards.verify.comparisons.matching import in_order, matched
+from rlrewards.verify.comparisons.naming import assignment
+from rlrewards.verify.comparisons.regions import Region, region
+from rlrewards.verify.comparisons.rewriting import substituted
+from rlrewards.verify.decision import Decision, Terms, all_of
+from rlrewards.verify.tree import (
+    Builder,
+    Expression,
+    Intersection,
+    Named,
+    Node,
+    Relation,
+    Set,
+    Union,
+    Without,
+    Words,
+    symbols_of,
+)
+
+
+def for_region(ours: Node, gold: Node, terms: Terms) -> Decision:
+    """Compare with a reference that is a set: named, joined from others, or described."""
+    if isinstance(ours, Relation) and (value := _set_assigned(ours)) is not None:
+        if terms.echoes:
+            return different("an assignment that stands in the question")
+        ours = value
+    if (decision := compare_families(ours, gold, terms)) is not None:
+        return decision
+    target, found = region(gold), region(ours)
+    if target is not None and found is not None:
+        return compare_regions(found, target, terms)
+    if target is not None and target.pieces and all(map(is_point, target.pieces)):
+        return compare_nodes(ours, Set(tuple(piece.low for piece in target.pieces)), terms.inside())
+    if isinstance(ours, Expression) and not symbols_of(ours):
+        return different("a number for a set")
+    if isinstance(ours, Words):
+        return undecided("words for a set")
+    return _same_notation(ours, gold, terms)
+
+
+def _set_assigned(ours: Relation) -> Node | None:
+    """Return the set in `S = (0,1)` or `x ∈ (0,1)`; None where a name gets no set."""
+    found = assignment(ours)
+    if found is None or len(found.members) != 1 or isinstance(found.value, Expression):
+        return None
+    return found.value if found.first_sign == "=" else None
+
+
+def compare_regions(ours: Region, gold: Region, terms: Terms) -> Decision:
+    """Compare two regions by their normal forms."""
+    if None not in (ours.variable, gold.variable) and ours.variable != gold.variable:
+        return different("another variable")
+    if not terms.conventions.solved_relations and (ours.variable is None) != (
+        gold.variable is None
+    ):
+        return different("a relation for a set, or a set for a relation")
+    if len(ours.pieces) == len(gold.pieces) == 1:
+        return _single(ours.pieces[0], gold.pieces[0], terms)
+    try:
+        left, right = normalized(ours.pieces), normalized(gold.pieces)
+    except NoOrderError:
+        return _as_written(ours.pieces, gold.pieces, terms)
+    return _pieces(left, right, terms)
+
+
+def _single(ours: Piece, gold: Piece, terms: Terms) -> Decision:
+    if below(ours.high, ours.low):
+        return undecided("an interval whose ends are the wrong way round")
+    return _pieces((ours,), (gold,), terms)
+
+
+def _as_written(ours: Pieces, gold: Pieces, terms: Terms) -> Decision:
+    """Compare intervals whose ends have letters one by one, in the order written."""
+    why = "a region whose ends cannot be ordered"
+    if len(ours) != len(gold):
+        return undecided(why)
+    return if_equal(_pieces(ours, gold, terms), why)
+
+
+def _pieces(ours: Sequence[Piece], gold: Sequence[Piece], terms: Terms) -> Decision:
+    if len(ours) != len(gold):
+        return different(f"{len(ours)} intervals for {len(gold)}")
+    pairs = [*zip(ours, gold, strict=True)]
+    if any((a.low_open, a.high_open) != (b.low_open, b.high_open) for a, b in pairs):
+        return different("an end that is open for one that is closed")
+    inside = terms.inside()
+    return all_of(
+        compare_nodes(left, right, inside)
+        for a, b in pairs
+        for left, right in ((a.low, b.low), (a.high, b.high))
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# Sets that are no region
+
+
+def _same_notation(ours: Node, gold: Node, terms: Terms) -> Decision:
+    """Compare sets by how they are made; what differs there may still be the same set."""
+    why = f"a {type(ours).__name__.lower()} for a {type(gold).__name__.lower()}"
+    if isinstance(ours, Named) and isinstance(gold, Named):
+        return different(f"the {ours.name} for the {gold.name}")
+    if type(ours) is not type(gold):
+        return undecided(why)
+    if isinstance(gold, Builder) and isinstance(ours, Builder):
+        return if_equal(_builders(ours, gold, terms), why)
+    if isinstance(gold, Union | Intersection) and isinstance(ours, Union | Intersection):
+        return if_equal(matched(ours.parts, gold.parts, terms), why)
+    if isinstance(gold, Without) and isinstance(ours, Without):
+        parts = in_order((ours.left, ours.right), (gold.left, gold.right), terms)
+        return if_equal(parts, why)
+    return undecided(why)
+
+
+def _builders(ours: Builder, gold: Builder, terms: Terms) -> Decision:
+    """Compare element, domain and conditions, the letter of the element renamed."""
+    if terms.conventions.parameters and ours.element != gold.element:
+        if gold.element in symbols_below(ours):
+            return undecided("a letter that is taken")
+        renamed = substituted(ours, ours.element, gold.element)
+        assert isinstance(renamed, Builder)
+        ours = renamed
+    if (ours.domain is None) != (gold.domain is None):
+        return undecided("a domain on one side only")
+    domains = [] if gold.domain is None or ours.domain is None else [(ours.domain, gold.domain)]
+    pairs = [(ours.element, gold.element), *domains]
+    decision = all_of(compare_nodes(left, right, terms.inside()) for left, right in pairs)
+    if not decision.is_equal:
+        return decision
+    if not ours.conditions and not gold.conditions:
+        return equal("the same set")
+    return matched(ours.conditions, gold.conditions, terms)
+
+
+def symbols_below(node: Node) -> set[Node]:
+    """Return all nodes of a tree."""
+    from rlrewards.verify.tree import walk
+
+    return {*walk(node)}

@@ -1,0 +1,179 @@
+"""Several answers: lists without brackets, sets, systems of assignments, lists of relations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlrewards.verify.comparisons.areas import compare_regions
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.exactly import different, undecided
+from rlrewards.verify.comparisons.families import compare_families
+from rlrewards.verify.comparisons.matching import in_order, matched
+from rlrewards.verify.comparisons.naming import (
+    assigned_values,
+    assignment,
+    in_alphabet,
+    is_long_chain,
+    system,
+)
+from rlrewards.verify.comparisons.regions import region, speaks_of_order
+from rlrewards.verify.comparisons.relations import IN_THE_QUESTION, value_of
+from rlrewards.verify.decision import Decision, Terms
+from rlrewards.verify.tree import (
+    Bracket,
+    Builder,
+    Expression,
+    Intersection,
+    Listing,
+    Matrix,
+    Named,
+    Node,
+    Piecewise,
+    Relation,
+    Set,
+    Union,
+    Without,
+    Words,
+)
+
+SETS = (Named, Union, Intersection, Without, Builder)
+"""Sets that are described rather than listed."""
+
+
+# ---------------------------------------------------------------------------------------------
+# Lists
+
+
+def for_listing(ours: Node, gold: Listing, terms: Terms) -> Decision:
+    """Compare with a reference that is a list without brackets."""
+    if ":" in gold.joiners:
+        return _either(ours, gold, terms)
+    if (decision := compare_families(ours, gold, terms)) is not None:
+        return decision
+    if speaks_of_order(gold) or isinstance(ours, SETS) or speaks_of_order(ours):
+        target, found = region(gold), region(ours)
+        if target is not None and found is not None:
+            return compare_regions(found, target, terms)
+    if (target_system := system(gold)) is not None:
+        return _for_system(ours, target_system, terms)
+    return _for_values(ours, gold, terms)
+
+
+def _either(ours: Node, gold: Listing, terms: Terms) -> Decision:
+    """A reference that says the same twice (`x>1:(1,∞)`) is met by either half."""
+    decisions = [compare_nodes(ours, part, terms.inside()) for part in gold.items]
+    for decision in decisions:
+        if decision.is_equal:
+            return decision
+    return next((item for item in decisions if not item.is_different), decisions[0])
+
+
+def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
+    """Compare the values on both sides; `x = 1 or x = 3` gives two of them to x."""
+    if isinstance(ours, Words | Matrix | Piecewise | SETS):
+        return undecided(f"a {type(ours).__name__.lower()} for a list")
+    name, items = assigned_values(gold)
+    if any(map(is_long_chain, ours.items if isinstance(ours, Listing) else (ours,))):
+        return undecided("a chain of equations among several values")
+    other, found = assigned_values(ours)
+    if None not in (name, other) and name != other:
+        return different("another name is given values")
+    if other is not None and terms.echoes:
+        return different(IN_THE_QUESTION)
+    if not terms.conventions.assignments and (name is None) != (other is None):
+        return different("an assignment on one side only")
+    if isinstance(ours, Bracket):
+        return _tuple_for_list(ours, items, terms)
+    return _items(ours, found, gold, items, terms)
+
+
+def _tuple_for_list(ours: Bracket, gold: Sequence[Node], terms: Terms) -> Decision:
+    is_interval = len(ours.items) == 2 and {ours.left, ours.right} & {"[", "]"}
+    return different("an interval for a list") if is_interval else in_order(ours.items, gold, terms)
+
+
+def _items(
+    ours: Node, found: Sequence[Node], gold: Listing, items: Sequence[Node], terms: Terms
+) -> Decision:
+    as_sets = isinstance(ours, Set) or not terms.conventions.multiplicity
+    if terms.conventions.ordered and not as_sets:
+        return in_order(found, items, terms)
+    decision = matched(found, items, terms, as_sets=as_sets)
+    has_relations = any(isinstance(item, Relation) for item in (*items, *found))
+    if has_relations and not decision.is_equal:
+        return undecided("several relations that do not pair off")
+    return decision
+
+
+def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
+    """Compare `x=1, y=2` by name; a tuple is taken in the alphabetical order of the names."""
+    other = system(ours)
+    if other is not None:
+        if terms.echoes:
+            return different(IN_THE_QUESTION)
+        if other.keys() != gold.keys():
+            return different("other names are given values")
+        names = [*gold]
+        return in_order([other[name] for name in names], [gold[name] for name in names], terms)
+    value = value_of(ours, terms)
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, Bracket) and (value.left, value.right) in (("(", ")"), ("⟨", "⟩")):
+        if not terms.conventions.assignments:
+            return different("no assignment")
+        return in_order(value.items, in_alphabet(gold), terms)
+    if isinstance(value, Expression):
+        return different("one value for several assignments")
+    return undecided(f"a {type(ours).__name__.lower()} for several assignments")
+
+
+# ---------------------------------------------------------------------------------------------
+# Sets
+
+
+def for_set(ours: Node, gold: Set, terms: Terms) -> Decision:
+    """Compare with a reference that is a set with its members written out."""
+    if isinstance(ours, Listing | SETS) or speaks_of_order(ours):
+        if (decision := _described_for_set(ours, gold, terms)) is not None:
+            return decision
+    if any(map(is_long_chain, ours.items if isinstance(ours, Listing) else ())):
+        return undecided("a chain of equations among several values")
+    value = value_of(ours, terms)
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, Bracket):
+        return different("a tuple for a set")
+    if isinstance(value, Set | Listing):
+        return _members(value, gold, terms)
+    if isinstance(value, Expression) and gold.items:
+        single = len(gold.items) == 1
+        return (
+            compare_nodes(value, gold.items[0], terms.inside())
+            if single
+            else different(f"one value for {len(gold.items)}")
+        )
+    if isinstance(value, Expression):
+        return different("a value for the empty set")
+    return undecided(f"a {type(ours).__name__.lower()} for a set")
+
+
+def _described_for_set(ours: Node, gold: Set, terms: Terms) -> Decision | None:
+    """Compare a set that is described; a list of plain values is none."""
+    if isinstance(ours, Listing) and not speaks_of_order(ours):
+        return compare_families(ours, gold, terms)
+    if (decision := compare_families(ours, gold, terms)) is not None:
+        return decision
+    target, found = region(gold), region(ours)
+    if target is None or found is None:
+        return None
+    return compare_regions(found, target, terms)
+
+
+def _members(ours: Set | Listing, gold: Set, terms: Terms) -> Decision:
+    name, items = assigned_values(ours)
+    if name is not None and terms.echoes:
+        return different(IN_THE_QUESTION)
+    return matched(items, gold.items, terms, as_sets=True)
+
+
+__all__ = ["assignment", "for_listing", "for_set"]

@@ -1,0 +1,116 @@
+"""Items of two lists: compared one by one in order, or paired off in any order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
+from typing import Final
+
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.exactly import MAX_ITEMS, different, equal, undecided
+from rlrewards.verify.comparisons.measures import surely_same
+from rlrewards.verify.decision import Decision, Terms, all_of
+from rlrewards.verify.tree import Negative, Node, Number
+from rlrewards.verify.verdict import Status
+
+MAX_LEFTOVERS: Final = 12
+"""Items that have no twin and are compared with each other."""
+
+
+def in_order(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decision:
+    """Compare item by item."""
+    if len(ours) != len(gold):
+        return different(f"{len(ours)} items for {len(gold)}")
+    if len(ours) > MAX_ITEMS:
+        return undecided(f"more than {MAX_ITEMS} items")
+    inside = terms.inside()
+    return all_of(compare_nodes(a, b, inside) for a, b in zip(ours, gold, strict=True))
+
+
+def matched(
+    ours: Sequence[Node], gold: Sequence[Node], terms: Terms, *, as_sets: bool = False
+) -> Decision:
+    """Pair the items off, in any order; sets may repeat an item."""
+    if max(len(ours), len(gold)) > MAX_ITEMS:
+        return undecided(f"more than {MAX_ITEMS} items")
+    if as_sets:
+        ours, gold = _distinct(ours, gold, terms)
+    if len(ours) != len(gold):
+        return different(f"{len(ours)} items for {len(gold)}")
+    same = Counter(map(_key, ours)) & Counter(map(_key, gold))
+    left, right = _without(ours, same), _without(gold, same)
+    if len(right) > MAX_LEFTOVERS:
+        return undecided(f"{len(right)} items to be paired")
+    return _paired([[compare_nodes(a, b, terms.inside()) for a in left] for b in right])
+
+
+def _key(item: Node) -> Hashable:
+    """Return what equal items have in common, as far as that takes no comparison."""
+    if isinstance(item, Number):
+        return "number", item.value
+    if isinstance(item, Negative) and isinstance(item.operand, Number):
+        return "number", -item.operand.value
+    return item
+
+
+def _without(items: Sequence[Node], taken: Counter[Hashable]) -> list[Node]:
+    taken, left = taken.copy(), []
+    for item in items:
+        if taken[_key(item)]:
+            taken[_key(item)] -= 1
+        else:
+            left.append(item)
+    return left
+
+
+def _distinct(
+    ours: Sequence[Node], gold: Sequence[Node], terms: Terms
+) -> tuple[Sequence[Node], Sequence[Node]]:
+    """Drop what repeats; costlier proofs that two items are one only where the counts differ."""
+    left, right = ([*{_key(item): item for item in items}.values()] for items in (ours, gold))
+    if len(left) == len(right) or max(len(left), len(right)) > MAX_LEFTOVERS:
+        return left, right
+    return _really_distinct(left, terms), _really_distinct(right, terms)
+
+
+def _really_distinct(items: Sequence[Node], terms: Terms) -> list[Node]:
+    kept: list[Node] = []
+    for item in items:
+        if not any(surely_same(item, other, terms) for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _paired(table: Sequence[Sequence[Decision]]) -> Decision:
+    """Pair rows and columns so that all agree; DIFFERENT where even doubts leave one over."""
+    pairs = _pairs_off(table, lambda decision: decision.is_equal)
+    if pairs is not None:
+        return all_of(table[row][column] for row, column in pairs)
+    if _pairs_off(table, lambda decision: not decision.is_different) is not None:
+        doubts = (item for row in table for item in row if not item.is_different)
+        found = next((item for item in doubts if item.status is not Status.EQUAL), None)
+        return found or undecided("items that cannot be paired")
+    return different("an item that the other side does not have")
+
+
+def _pairs_off(
+    table: Sequence[Sequence[Decision]], fits: Callable[[Decision], bool]
+) -> list[tuple[int, int]] | None:
+    """Return (row, column) for all rows, every pair fitting (augmenting paths), or None."""
+    owner: dict[int, int] = {}
+
+    def place(row: int, seen: set[int]) -> bool:
+        for column, decision in enumerate(table[row]):
+            if fits(decision) and column not in seen:
+                seen.add(column)
+                if column not in owner or place(owner[column], seen):
+                    owner[column] = row
+                    return True
+        return False
+
+    if not all(place(row, set()) for row in range(len(table))):
+        return None
+    return [(row, column) for column, row in owner.items()]
+
+
+__all__ = ["equal", "in_order", "matched"]

@@ -1,0 +1,40 @@
+"""Matrices and vectors: the shape and every entry; a column is also a tuple."""
+
+from __future__ import annotations
+
+from rlrewards.verify.comparisons.exactly import MAX_ITEMS, different, undecided
+from rlrewards.verify.comparisons.matching import in_order
+from rlrewards.verify.comparisons.relations import value_of
+from rlrewards.verify.decision import Decision, Terms, all_of
+from rlrewards.verify.tree import Bracket, Expression, Matrix, Node, Set, symbols_of
+
+
+def for_matrix(ours: Node, gold: Matrix, terms: Terms) -> Decision:
+    """Compare with a reference that is a matrix."""
+    value = value_of(ours, terms)
+    if isinstance(value, Decision):
+        return value
+    if isinstance(value, Bracket):
+        return _tuple_for_matrix(value, gold, terms)
+    if isinstance(value, Matrix):
+        return _entries(value, gold, terms)
+    if isinstance(value, Set) or (isinstance(value, Expression) and not symbols_of(value)):
+        return different("no matrix")
+    return undecided(f"a {type(value).__name__.lower()} for a matrix")
+
+
+def _tuple_for_matrix(ours: Bracket, gold: Matrix, terms: Terms) -> Decision:
+    if all(len(row) == 1 for row in gold.rows):
+        return in_order(ours.items, [row[0] for row in gold.rows], terms)
+    rows = [item.items for item in ours.items if isinstance(item, Bracket)]
+    if len(rows) == len(ours.items):
+        return _entries(Matrix(tuple(rows)), gold, terms)
+    return undecided("a tuple for a matrix")
+
+
+def _entries(ours: Matrix, gold: Matrix, terms: Terms) -> Decision:
+    if [*map(len, ours.rows)] != [*map(len, gold.rows)]:
+        return different("a matrix of another shape")
+    if sum(map(len, gold.rows)) > MAX_ITEMS:
+        return undecided(f"more than {MAX_ITEMS} entries")
+    return all_of(in_order(a, b, terms) for a, b in zip(ours.rows, gold.rows, strict=True))

@@ -1,0 +1,233 @@
+"""Relations: assignments, chains, equations, inequalities.
+
+An assignment stands for its value and a chain of true equations for its last member; an equation is
+equal to its multiples, an inequality in solved form to the region it describes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from rlrewards.verify.comparisons.areas import compare_regions
+from rlrewards.verify.comparisons.chains import Broken, exact_members
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.equations import (
+    compare_equations,
+    compare_inequalities,
+    same_members,
+)
+from rlrewards.verify.comparisons.exactly import different, equal, undecided
+from rlrewards.verify.comparisons.families import compare_families
+from rlrewards.verify.comparisons.naming import (
+    Assignment,
+    assignment,
+    name_of,
+    names_a_point,
+)
+from rlrewards.verify.comparisons.regions import ORDER, region
+from rlrewards.verify.decision import Decision, Terms
+from rlrewards.verify.tree import (
+    Approximate,
+    Expression,
+    Listing,
+    Node,
+    Relation,
+    Words,
+    symbols_of,
+)
+
+IN_THE_QUESTION: Final = "an assignment that stands in the question"
+
+
+def for_relation(ours: Node, gold: Relation, terms: Terms) -> Decision:
+    """Compare with a reference that is a relation."""
+    if (decision := compare_families(ours, gold, terms)) is not None:
+        return decision
+    if ORDER & {*gold.signs}:
+        return _for_inequality(ours, gold, terms)
+    found = assignment(gold)
+    if found is not None:
+        return _for_assignment(ours, gold, found, terms)
+    if gold.signs == ("=",) and names_a_point(gold.members[0]):
+        return _for_named_point(ours, gold, terms)
+    if {*gold.signs} <= {"=", "≈"} and ("≈" in gold.signs or is_constant_chain(gold)):
+        return compare_nodes(ours, _last(gold.members, gold.signs), terms.inside())
+    if not isinstance(ours, Relation):
+        return undecided(f"a {type(ours).__name__.lower()} for a relation")
+    if gold.signs == ours.signs == ("=",):
+        return compare_equations(ours, gold, terms)
+    if {*gold.signs} == {*ours.signs} == {"∉"}:
+        return _for_inequality(ours, gold, terms)
+    return same_members(ours, gold, terms)
+
+
+def _last(members: tuple[Node, ...], signs: tuple[str, ...]) -> Node:
+    """Return the last member of a chain, marked where it was rounded."""
+    rounded = signs[-1:] == ("≈",) and isinstance(members[-1], Expression)
+    return Approximate(members[-1]) if rounded else members[-1]
+
+
+def is_constant_chain(relation: Relation) -> bool:
+    """Whether a chain of equations is one of numbers."""
+    return (
+        bool(relation.signs)
+        and relation.modulus is None
+        and {*relation.signs} <= {"=", "≈"}
+        and all(isinstance(item, Expression) and not symbols_of(item) for item in relation.members)
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# A relation for a value
+
+
+def chain_for_value(ours: Relation, gold: Node, terms: Terms) -> Decision:
+    """Compare an equation, or a chain of them, with a reference that is a value."""
+    if (decision := compare_families(ours, gold, terms)) is not None:
+        return decision
+    if {*ours.signs} - {"=", "≈", "∈"} or ours.modulus is not None:
+        return different("an inequality for a value")
+    found = assignment(ours)
+    if found is None:
+        return _constant_chain(ours, gold, terms)
+    if terms.echoes:
+        return different(IN_THE_QUESTION)
+    if not terms.conventions.assignments:
+        return different("an assignment for a value")
+    if _is_letter(gold) and _is_letter(found.value):
+        return different("an equation between names")
+    if isinstance(gold, Expression) and symbols_of(found.name) & symbols_of(gold):
+        if found.name in (gold, *map(_reversed_name, ours.members)) or _is_letter(found.name):
+            return undecided("the name stands on both sides")
+    return compare_assigned(found, gold, terms)
+
+
+def _is_letter(node: Node) -> bool:
+    return not isinstance(node, Words) and name_of(node) is not None
+
+
+def _reversed_name(node: Node) -> Node | None:
+    return None
+
+
+def compare_assigned(ours: Assignment, gold: Node, terms: Terms) -> Decision:
+    """Compare the value that a chain gives to a name; all its members must be equal."""
+    if len(ours.members) > 1 and not terms.conventions.chains:
+        return different("a chain of equations for a value")
+    if any(_is_letter(member) for member in ours.members[:-1]):
+        return undecided("several names")
+    members = exact_members(ours.members, ours.signs, terms)
+    if isinstance(members, Broken):
+        return members.decision
+    return compare_nodes(members[-1], gold, terms.inside())
+
+
+def _constant_chain(ours: Relation, gold: Node, terms: Terms) -> Decision:
+    """`1+4 = 5` stands for 5 when every member is a constant and all are equal."""
+    if "∈" in ours.signs:
+        return different("a membership for a value")
+    if any(symbols_of(member) for member in ours.members):
+        if isinstance(gold, Expression) and not symbols_of(gold):
+            return different("an equation in variables for a number")
+        return undecided("an equation for an expression")
+    if not terms.conventions.chains:
+        return different("a chain of equations for a value")
+    members = exact_members(ours.members, ours.signs, terms)
+    if isinstance(members, Broken):
+        return members.decision
+    decisions = [compare_nodes(member, gold, terms.inside()) for member in members]
+    return next((item for item in decisions if item.is_equal), decisions[-1])
+
+
+def value_of(ours: Node, terms: Terms) -> Node | Decision:
+    """Return what an assignment gives to its name; other answers as they are.
+
+    `S = {1,2}` and `x ∈ {1,2}` stand for the set, `(x, y) = (1, 2)` for the point.
+    """
+    if not isinstance(ours, Relation):
+        return ours
+    found = assignment(ours)
+    if found is None:
+        is_point = ours.signs == ("=",) and names_a_point(ours.members[0])
+        return ours.members[1] if is_point else ours
+    if terms.echoes:
+        return different(IN_THE_QUESTION)
+    if not terms.conventions.assignments and found.first_sign != "∈":
+        return different("an assignment for a value")
+    members = exact_members(found.members, found.signs, terms)
+    return members.decision if isinstance(members, Broken) else members[-1]
+
+
+# ---------------------------------------------------------------------------------------------
+# A relation as the reference
+
+
+def _for_assignment(ours: Node, gold: Relation, target: Assignment, terms: Terms) -> Decision:
+    value = _last(target.members, (target.first_sign, *target.signs))
+    found = assignment(ours)
+    if found is not None and found.name == target.name:
+        return _same_name(found, target, value, terms)
+    if not isinstance(ours, Relation):
+        return _bare_for_assignment(ours, target, value, terms)
+    if is_constant_chain(ours):
+        return compare_nodes(ours, value, terms.inside())
+    regions = region(ours), region(gold)
+    if regions[0] is not None and regions[1] is not None and found is None:
+        return compare_regions(regions[0], regions[1], terms)
+    if not isinstance(value, Expression) or {*ours.signs} != {"="}:
+        return different("another relation")
+    if symbols_of(value) and len(ours.members) == 2:
+        return compare_equations(ours, gold, terms)
+    return different("another name, or none, is given a value")
+
+
+def _same_name(found: Assignment, target: Assignment, value: Node, terms: Terms) -> Decision:
+    if terms.echoes:
+        return different(IN_THE_QUESTION)
+    if "∈" in (found.first_sign, target.first_sign) and found.first_sign != target.first_sign:
+        return undecided("a membership and an equation")
+    if len(found.members) > 1 or found.first_sign == "=":
+        return compare_assigned(found, value, terms)
+    return compare_nodes(found.value, value, terms.inside())
+
+
+def _bare_for_assignment(ours: Node, target: Assignment, value: Node, terms: Terms) -> Decision:
+    """Compare a value, or several, with a reference that gives a name one."""
+    if isinstance(ours, Listing):
+        return compare_nodes(ours, Listing((value,)), terms.inside())
+    if not terms.conventions.assignments and target.first_sign != "∈":
+        return different("no assignment")
+    return compare_nodes(ours, value, terms.inside())
+
+
+def _for_named_point(ours: Node, gold: Relation, terms: Terms) -> Decision:
+    """`(x, y) = (1, 2)` is met by (1, 2)."""
+    names, value = gold.members
+    if isinstance(ours, Relation) and ours.signs == ("=",):
+        if ours.members[0] == names:
+            return compare_nodes(ours.members[1], value, terms.inside())
+        return undecided("other names")
+    if isinstance(ours, Relation):
+        return undecided("another relation for a point")
+    return compare_nodes(ours, value, terms.inside())
+
+
+def _for_inequality(ours: Node, gold: Relation, terms: Terms) -> Decision:
+    target, found = region(gold), region(ours)
+    if target is not None and found is not None:
+        return compare_regions(found, target, terms)
+    if isinstance(ours, Relation):
+        if target is not None and not any(symbols_of(item) - _name(target) for item in gold.members):
+            return different("not in solved form")
+        return compare_inequalities(ours, gold, terms)
+    if isinstance(ours, Expression):
+        return different("a value for an inequality")
+    return undecided(f"a {type(ours).__name__.lower()} for an inequality")
+
+
+def _name(target: object) -> frozenset[str]:
+    variable = getattr(target, "variable", None)
+    return frozenset() if variable is None else symbols_of(variable)
+
+
+__all__ = ["chain_for_value", "equal", "for_relation", "value_of"]
