@@ -106,6 +106,8 @@ def _may_be_unit(parser: Parser, left: Node, token: Token) -> bool:
     """Whether letters behind a value may measure it, rather than multiply it."""
     if token.kind == "text":
         return True
+    if token.kind == "roman" and token.text == "d":
+        return False
     if token.kind == "roman":
         return len(token.text) > 1 or _is_behind_value(parser)
     if len(token.text) == 1:
@@ -207,6 +209,22 @@ def _scaled(parser: Parser, left: Node, token: Token) -> Node | None:
     place = None if number.place is None else number.place * factor
     value = Number(number.value * factor, number.digits, place)
     return Measure(value, left.unit) if isinstance(left, Measure) else value
+
+
+def compound(parser: Parser, left: Node) -> Node:
+    """Read the smaller unit of `2 h 30 min`; two numbers side by side are nothing else."""
+    total = left.terms if isinstance(left, Sum) else (left,)
+    above = total[-1]
+    if not isinstance(above, Measure):
+        parser.fail("an operator between two numbers")
+    below = parser.expression(40)
+    if (
+        isinstance(below, Measure)
+        and below.unit.dimension == above.unit.dimension
+        and below.unit.factor < above.unit.factor
+    ):
+        return Sum((*total, below))
+    return parser.fail("an operator between two numbers")
 
 
 def money(parser: Parser) -> Node:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 OPENING: Final = frozenset(["(", "[", "{", "\\{", "⟨", "⌊", "⌈", "|(", "‖("])
 CLOSERS: Final = frozenset([")", "]", "}", "\\}", "⟩", "⌋", "⌉", ")|", ")‖"])
-CLOSING: Final = CLOSERS | frozenset(["right", "&", "\\\\", ",", ";", "and", "or"])
+CLOSING: Final = CLOSERS | frozenset(["right", "&", "\\\\", ",", ";", "and", "or", "over", "choose"])
 """What ends an expression."""
 
 
@@ -54,10 +54,13 @@ def _square(parser: Parser) -> Node:
 
 
 def _reversed_square(parser: Parser) -> Node:
-    inner, closing = parser.inside(("[", "]"))
+    saved, parser.open_bars = parser.open_bars, ["["]
+    inner = parser.items()
+    parser.open_bars = saved
+    closing = parser.expect("[", "]")
     if isinstance(inner, Listing) and len(inner.items) == 2:
         return Bracket("]", inner.items, closing)
-    parser.fail("an interval")
+    return parser.fail("an interval")
 
 
 def _angles(parser: Parser) -> Node:

@@ -352,9 +352,8 @@ def _limit(parser: Parser) -> Node:
     marks = ""
     if parser.skip("_"):
         grouped = parser.skip("{")
+        marks = _side(parser)
         relation = parser.expression()
-        if parser.is_next("+", "-"):
-            marks = parser.take().text
         if grouped:
             parser.expect("}")
         if isinstance(relation, Relation) and relation.signs == ("→",):
@@ -362,6 +361,19 @@ def _limit(parser: Parser) -> Node:
         else:
             parser.fail("a variable and what it approaches", known=True)
     return Standing("limit", parser.expression(_SUM_FLOOR), variable, lower, None, marks)
+
+
+def _side(parser: Parser) -> str:
+    """Take the sign of a one-sided limit out of `x \\to 0^{+}`; it is no power."""
+    for index in range(parser.at, min(parser.at + 40, len(parser.tokens) - 2)):
+        window = [token.text for token in parser.tokens[index : index + 5]]
+        if window[0] == "^" and window[1] in ("+", "-") and window[2] in ("}", ""):
+            del parser.tokens[index : index + 2]
+            return window[1]
+        if window[:2] == ["^", "{"] and window[2] in ("+", "-") and window[3:] == ["}", "}"]:
+            del parser.tokens[index : index + 4]
+            return window[2]
+    return ""
 
 
 COMMANDS: Final[dict[str, Handler]] = {

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+import flint
 from flint import arb, fmpq
 
 from rlrewards.verify.conventions import Conventions
@@ -97,7 +98,8 @@ def rounds_to(value: Node, number: Written) -> bool:
     ball = _ball(value)
     if ball is None:
         return False
-    return bool(arb(number.value - half) <= ball) and bool(ball <= arb(number.value + half))
+    with flint.ctx.workprec(ROUNDING_BITS):
+        return bool(arb(number.value - half) <= ball) and bool(ball <= arb(number.value + half))
 
 
 def _ball(value: Node) -> Ball | None:

@@ -51,7 +51,9 @@ def is_echo(answer: str, reference: str, prompt: str) -> bool:
     return key != _key(reference) and key in formulas_of(prompt)
 
 
-_NUMERAL = re.compile(r"[-+]?\\?\$?[-+]?[0-9][0-9,]*(?:\.[0-9]+)?\.?(?:\\?%|\^?\\circ|°)?|[-+]?\.[0-9]+")
+_NUMERAL = re.compile(
+    r"[-+]?\\?\$?[-+]?[0-9][0-9,]*(?:\.[0-9]+)?\.?(?:\\?%|\^?\\circ|°)?|[-+]?\.[0-9]+"
+)
 _FRACTION = re.compile(
     r"[-+]?([0-9]{0,40})(?:\\frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}|([0-9]{1,40})/([0-9]{1,40}))"
 )

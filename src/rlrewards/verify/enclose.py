@@ -7,7 +7,7 @@ is expanded: magnitudes are bounded before anything is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import methodcaller
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +15,7 @@ import flint
 from flint import acb, arb, fmpq
 
 from rlrewards.verify.rationals import Values, rational
+from rlrewards.verify.survey import Survey, below
 from rlrewards.verify.tree import (
     Based,
     Call,
@@ -31,6 +32,8 @@ from rlrewards.verify.tree import (
     Root,
     Sum,
     Symbol,
+    symbols_of,
+    walk,
 )
 
 Ball: TypeAlias = Any
@@ -58,11 +61,18 @@ def enclose(node: Node, values: Values, *, bits: int, complex_: bool = False) ->
     Raises:
         NoValueError: not real, not finite, or with a function that is not known.
     """
-    with flint.ctx.workprec(bits):
-        ball = _enclose(node, values, acb if complex_ else arb)
-        if not ball.is_finite():
-            raise NoValueError("not finite")
-        return ball
+    context, before = flint.ctx, flint.ctx.prec
+    try:
+        while True:
+            context.prec = bits
+            ball = _enclose(node, values, acb if complex_ else arb)
+            if context.prec == bits:  # no other thread changed it meanwhile
+                break
+    finally:
+        context.prec = before
+    if not ball.is_finite():
+        raise NoValueError("not finite")
+    return ball
 
 
 def _enclose(node: Node, values: Values, field: Any) -> Ball:
@@ -332,36 +342,42 @@ def size_bits(node: Node, values: Values) -> int:
     if kind is Symbol:
         return int(values[node.name].height_bits())  # type: ignore[attr-defined]
     own = 4
-    for child in _parts(node):
+    for child in below(node):
         own += size_bits(child, values)
-    if isinstance(node, Power):
-        own += _power_bits(node, values)
+    if kind is Power:
+        own += _power_bits(node, values)  # type: ignore[arg-type]
     elif isinstance(node, Call) and node.name in _GROWING:
         own += _GROWING[node.name] * sum(magnitude(item, values) for item in node.arguments)
-    elif isinstance(node, Based):
-        own += 6 * len(node.digits)
+    elif kind is Based:
+        own += 6 * len(node.digits)  # type: ignore[attr-defined]
     return min(own, ENDLESS_BITS)
 
 
-def _parts(node: Node) -> Any:
-    kind = type(node)
-    if kind is Sum:
-        return node.terms  # type: ignore[attr-defined]
-    if kind is Product:
-        return node.factors  # type: ignore[attr-defined]
-    if kind is Call:
-        return node.arguments  # type: ignore[attr-defined]
-    return node.children()
+def is_steady(node: Node, facts: Survey) -> bool:
+    """Whether the size of a value does not depend on how large its variables are."""
+    if Power not in facts.kinds and facts.calls.isdisjoint(_GROWING):
+        return True
+    for part in walk(node):
+        if isinstance(part, Power) and type(part.exponent) is not Number:
+            growing: Sequence[Node] = (part.exponent,)
+        elif isinstance(part, Call) and part.name in _GROWING:
+            growing = part.arguments
+        else:
+            continue
+        if any(map(symbols_of, growing)):
+            return False
+    return True
 
 
 def _power_bits(node: Power, values: Values) -> int:
-    if type(node.base) is Number and abs(node.base.value) == 1:
+    base = rational(node.base)
+    if base is not None and abs(base) == 1:
         return 0
     return size_bits(node.base, values) * magnitude(node.exponent, values)
 
 
 _GROWING: Final = {
-    **dict.fromkeys(("factorial", "double_factorial", "binomial", "permutations"), 16),
+    **dict.fromkeys(("factorial", "double_factorial", "binomial", "permutations"), 8),
     **dict.fromkeys(("exp", "sinh", "cosh", "tanh", "coth", "sech", "csch"), 2),
 }
 

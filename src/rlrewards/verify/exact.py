@@ -39,7 +39,14 @@ from rlrewards.verify.tree import (
     Symbol,
 )
 
-__all__ = ["canonical", "compare_forms", "proportion", "rational", "same_structure"]
+__all__ = [
+    "canonical",
+    "compare_forms",
+    "differ_by_constant",
+    "proportion",
+    "rational",
+    "same_structure",
+]
 
 MAX_GENERATORS: Final = 12
 MAX_WORK: Final = 6_000
@@ -90,6 +97,19 @@ def proportion(ours: Node, gold: Node) -> tuple[bool | None, Rational]:
     if _is_zero(cross.reduce(left - factor * right)):
         return (True, factor) if cross.alike else (None, ZERO)
     return (False if cross.plain else None), ZERO
+
+
+def differ_by_constant(ours: Node, gold: Node) -> bool | None:
+    """Return whether ours - gold is one rational number; None when this cannot tell."""
+    try:
+        cross = _cross(ours, gold)
+    except (_UnfitError, ZeroDivisionError):
+        return None
+    difference, under = cross.reduce(cross.left - cross.right), cross.reduce(cross.under)
+    factor = ZERO if _is_zero(difference) else _leading(difference) / _leading(under)
+    if _is_zero(cross.reduce(difference - factor * under)):
+        return True if cross.alike else None
+    return False if cross.plain else None
 
 
 # ---------------------------------------------------------------------------------------------
@@ -345,8 +365,8 @@ class _Cross:
     Attributes:
         left: Numerator of the first times denominator of the second.
         right: Numerator of the second times denominator of the first.
+        under: Product of the denominators.
         roots: Which generators are square roots, and of what.
-        letters: The generators.
         alike: Whether both sides are made of the same variables and opaque parts.
         independent: Whether no identity can hold between the generators that is not known here.
         plain: Whether there are only variables.
@@ -354,8 +374,8 @@ class _Cross:
 
     left: Polynomial
     right: Polynomial
+    under: Polynomial
     roots: dict[int, int]
-    letters: tuple[Polynomial, ...]
     alike: bool
     independent: bool
     plain: bool
@@ -386,8 +406,8 @@ def _cross(ours: Node, gold: Node) -> _Cross:
     cross = _Cross(
         left=arithmetic.times(left.over, right.under),
         right=arithmetic.times(right.over, left.under),
+        under=arithmetic.times(left.under, right.under),
         roots={n: g.key for g, n in reader.generators.items() if g.kind == "root"},
-        letters=letters,
         alike=seen == other_seen,
         independent="opaque" not in kinds and not {"pi", "e"} <= set(kinds),
         plain=set(kinds) <= {"symbol"},

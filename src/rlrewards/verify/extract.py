@@ -13,7 +13,8 @@ box does not fall through to a stray number):
 7. With options only: a last line, or a whole text, that is a letter or an option.
 8. With `lenient=True` only: the last formula or number.
 
-What a text says after its answer ("no, wait: 7") is not read.
+What a text says after its answer ("no, wait: 7") is not read, nor is what stands further from the
+end than any answer does (`MAX_READ` characters).
 
 Extraction sees every completion of a training run, so each rule looks for its mark with a plain
 substring search first, and for a pattern only where the mark stands.
@@ -33,6 +34,7 @@ from rlrewards.verify.verdict import Answer
 Span = tuple[int, int]
 
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
+MAX_READ = 200_000
 MAX_NESTED_BOXES = 8
 MAX_BOXES = 50
 MAX_BRACES = 20_000
@@ -137,6 +139,7 @@ def find_answer(
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
+    start = max(start, len(completion) - MAX_READ)
     read = completion[start:] if start else completion
     text = Text(_without_end_tokens(read), options, lenient, start)
     for rule in _RULES:
@@ -478,7 +481,8 @@ def _whole_choice(text: Text) -> Found | None:
 
 
 _FORMULA = re.compile(
-    r"\\\[(.{1,2000}?)\\\]|\\\((.{1,2000}?)\\\)|\$\$(.{1,2000}?)\$\$|\$([^$\n]{1,2000})\$",
+    r"\\\[((?:(?!\\\[).){1,2000}?)\\\]|\\\(((?:(?!\\\().){1,2000}?)\\\)"
+    r"|\$\$(.{1,2000}?)\$\$|\$([^$\n]{1,2000})\$",
     re.DOTALL,
 )
 _NUMBER = re.compile(

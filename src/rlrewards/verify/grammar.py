@@ -51,6 +51,7 @@ _BINDING: Final[dict[str, int]] = {
     **dict.fromkeys("^!°'%_", MARK),
     "pmod": MODULUS,
 }
+_BETWEEN: Final = {"to": RATIO, "x": PRODUCT}
 _KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "@@"])
 _NEGATED: Final = {"=": "≠", "∈": "∉"}
 
@@ -215,6 +216,12 @@ class Parser:
                 else:
                     left, last = self._infix(text, left, last), text
                     continue
+            elif kind == "letters" and text in _BETWEEN and self._is_between(text):
+                if floor > _BETWEEN[text]:
+                    break
+                sign = ":" if text == "to" else "*"
+                left, last = self._infix(sign, left, last), sign
+                continue
             elif kind == "command" and text == "not":
                 if floor > RELATION:
                     break
@@ -223,7 +230,7 @@ class Parser:
             if floor <= PRODUCT and (measured := amounts.behind(self, left)) is not None:
                 left, last = measured, "unit"
                 continue
-            if (TIGHT if self.tight else PRODUCT) < floor:
+            if self._binds_beside(text) < floor:
                 break
             left, last = self._beside(left, last), "beside"
         return left
@@ -265,6 +272,19 @@ class Parser:
 
     def _closes_bars(self, text: str) -> bool:
         return bool(self.open_bars) and text == self.open_bars[-1]
+
+    def _binds_beside(self, text: str) -> int:
+        """Return how tightly what is next binds to what stands before it."""
+        if text == "(" and self.peek().text == "mod":
+            return MODULUS
+        return TIGHT if self.tight else PRODUCT
+
+    def _is_between(self, text: str) -> bool:
+        """Whether letters stand for a sign: `11 to 4`, `3x10^8`."""
+        before, behind = self.tokens[self.at - 1], self.peek()
+        if before.kind != "number" or behind.kind != "number":
+            return False
+        return text == "to" or (behind.text == "10" and self.peek(2).text == "^")
 
     # -- operands
 
@@ -370,8 +390,10 @@ class Parser:
         """Multiply what stands side by side."""
         token = self.token
         if token.kind == "number":
-            self.fail("an operator between two numbers")
-        if token.kind in ("text", "roman") or (token.kind == "letters" and names.is_word(token)):
+            return amounts.compound(self, left)
+        if token.text == "(" and self.peek().text == "mod":
+            return self._modulus(left)
+        if names.is_word(token):
             names.refuse_words(self)
         if last == "/":
             self.ambiguous = True
@@ -422,8 +444,11 @@ class Parser:
         return kind((*parts, right))
 
     def _modulus(self, left: Node) -> Node:
-        self.at += 1
-        modulus = self.factor()
+        if self.take().text == "(":
+            self.expect("mod")
+            modulus, _ = self.inside((")",))
+        else:
+            modulus = self.factor()
         if isinstance(left, Relation):
             return Relation(left.members, left.signs, modulus)
         return Relation((left,), (), modulus)

@@ -175,8 +175,8 @@ def _real_roots(polynomials: list[Any]) -> list[tuple[Rational, Rational]] | Non
     if max(fmpz(c).bit_length() for c in product.numer().coeffs()) > MAX_POINT_BITS:
         return None
     with flint.ctx.workprec(128):
-        roots: list[Any] = [item[0] for item in product.numer().complex_roots()]
-        found = [root.real for root in roots if root.imag == 0]
+        complex_roots: list[Any] = product.numer().complex_roots()
+    found = [root.real for root, _ in complex_roots if root.imag == 0]
     return sorted((_exactly(root.lower()), _exactly(root.upper())) for root in found)
 
 

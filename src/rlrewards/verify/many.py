@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
@@ -65,7 +65,7 @@ def grade_many(
 
 def _reported(
     stream: Iterator[Verdict], progress: Callable[[int], object] | None
-) -> Iterator[Verdict]:
+) -> Generator[Verdict, None, None]:
     for done, verdict in enumerate(stream, start=1):
         yield verdict
         if progress is not None:

@@ -78,15 +78,17 @@ def letters(parser: Parser) -> Node:
 
 def _is_product(token: Token) -> bool:
     run = token.text
-    if _INSIDE.search(run) or (run.casefold() in _ENGLISH and token.plain):
+    if _INSIDE.search(run) or run.istitle() or (run.casefold() in _ENGLISH and token.plain):
         return False
-    return len(run) <= LONGEST_PRODUCT and (run.islower() or not token.plain)
+    return len(run) <= LONGEST_PRODUCT
 
 
 def is_word(token: Token) -> bool:
     """Whether a run of letters is neither a product of variables nor the name of anything."""
     run = token.text
-    if len(run) == 1 or run.isupper() or is_function(run):
+    if token.kind in ("text", "roman"):
+        return token.kind == "text" or (len(run) > 1 and not is_function(run))
+    if token.kind != "letters" or len(run) == 1 or run.isupper() or is_function(run):
         return False
     known = run in _PLAIN_COMMANDS or run in GREEK or run in _INFINITY
     return not (known or _GLUED.fullmatch(run) or _is_product(token))

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from flint import acb, fmpq
 
 from rlrewards.verify.canonical import canonical
 from rlrewards.verify.decision import Decision, different, equal, undecided
-from rlrewards.verify.enclose import NO_VALUE, Ball, enclose, size_bits
+from rlrewards.verify.enclose import NO_VALUE, Ball, enclose, is_steady, size_bits
 from rlrewards.verify.kinks import may_have_kinks, points_between_kinks
-from rlrewards.verify.rationals import Values
+from rlrewards.verify.rationals import Values, rational
 from rlrewards.verify.survey import Survey, survey
 from rlrewards.verify.tree import Negative, Node, Quotient, Sum
 from rlrewards.verify.verdict import Tier
@@ -38,13 +38,28 @@ AGREEMENT_BITS: Final = 128
 FIRST_BITS: Final = 96
 """Precision of the first look, which tells nearly all different ones apart."""
 MAX_PRECISION_BITS: Final = 16_384
+MAX_POINT_PRECISION_BITS: Final = 4_096
 MAX_WORK: Final = 12_000
 """Work of one comparison, about that many microseconds."""
 
 
 @dataclass(slots=True)
 class _Pair:
-    """Two expressions, what they are made of, and the work that may still be spent on them."""
+    """Two expressions, what they are made of, and the work that may still be spent on them.
+
+    Attributes:
+        ours: The answer.
+        gold: The reference.
+        names: Their variables.
+        complex_: Whether i stands in them.
+        nodes: How many nodes they have.
+        slow: Whether a factorial or the like stands in them.
+        bent: Whether they may have kinks.
+        steady: Whether their sizes depend on the length of the variables' values alone.
+        work_left: Work that may still be spent.
+        sizes: `size_bits` of both, by the length of the values.
+        looked: Whether a first, rough look was taken.
+    """
 
     ours: Node
     gold: Node
@@ -53,13 +68,29 @@ class _Pair:
     nodes: int
     slow: bool
     bent: bool
+    steady: bool
     work_left: float = MAX_WORK
+    sizes: dict[int, int] = field(default_factory=dict)
+    looked: bool = False
 
     def spend(self, bits: int) -> bool:
         """Charge an evaluation at a precision; False when nothing is left for it."""
-        cost = self.nodes * (1 + (bits / 700) ** 1.8) * (1 + self.slow * bits / 30)
-        self.work_left -= cost
+        self.work_left -= self.nodes * (1 + (bits / 700) ** 1.8)
+        if self.slow:
+            self.work_left -= (self.nodes // 4) * 50 * (bits / 1_000) ** 2.5
         return self.work_left > 0
+
+    def needed_bits(self, point: Values) -> int:
+        """Return to how many bits two values must agree: beyond all that can hide."""
+        if not self.steady:
+            size = size_bits(self.ours, point) + size_bits(self.gold, point)
+            return AGREEMENT_BITS + 2 * size
+        longest = max((value.height_bits() for value in point.values()), default=0)
+        length = 32 * (longest // 32 + 1)
+        if length not in self.sizes:
+            like_it = dict.fromkeys(self.names, fmpq(2) ** (length - 1))
+            self.sizes[length] = size_bits(self.ours, like_it) + size_bits(self.gold, like_it)
+        return AGREEMENT_BITS + 2 * self.sizes[length]
 
 
 _SLOW: Final = frozenset({"factorial", "binomial", "permutations"})
@@ -75,6 +106,7 @@ def _pair(ours: Node, gold: Node, facts: tuple[Survey, Survey] | None) -> _Pair:
         nodes=left.nodes + right.nodes,
         slow=not _SLOW.isdisjoint(left.calls | right.calls),
         bent=may_have_kinks(left) or may_have_kinks(right),
+        steady=is_steady(ours, left) and is_steady(gold, right),
     )
 
 
@@ -107,7 +139,8 @@ def compare_functions(
     pair = _pair(ours, gold, facts)
     if _unfit(pair):
         return _open("too large to be computed")
-    decision = _beyond_kinks(pair) or _at_points(pair)
+    objection, agreed = _between_kinks(pair)
+    decision = objection or _at_points(pair, agreed)
     if decision.is_equal and not _same_variables(pair, facts):
         return _open("equal, but in other variables")
     return decision
@@ -170,9 +203,10 @@ def _integer_points(names: list[str], draw: _Draw) -> Iterator[Values]:
         yield {name: fmpq(2 * draw.between(1, 30) + index % 2) for name in names}
 
 
-def _at_points(pair: _Pair) -> Decision:
+def _at_points(pair: _Pair, agreed_before: int = 0) -> Decision:
     draw = _Draw(pair.ours, pair.gold)
     needed = max(POINTS, 2 ** min(len(pair.names), 4))  # all combinations of signs
+    needed = max(needed - agreed_before, min(needed, POINTS - 2))
     for points in (_rational_points(pair.names, draw), _integer_points(pair.names, draw)):
         agreed, narrower = 0, False
         for point in points:
@@ -185,26 +219,30 @@ def _at_points(pair: _Pair) -> Decision:
             if pair.work_left <= 0:
                 return _open("too slow to be computed")
             agreed += decision.is_equal
-            if agreed == needed and not narrower:
+            if agreed >= needed:
+                if narrower:
+                    break
                 return equal(Tier.NUMERIC, f"agree at {needed} points")
         if narrower:
             return _open(_NARROWER)
     return _open("too few points where both are defined")
 
 
-def _beyond_kinks(pair: _Pair) -> Decision | None:
-    """Compare between and beyond the kinks; None when nothing speaks against the two."""
+def _between_kinks(pair: _Pair) -> tuple[Decision | None, int]:
+    """Compare between and beyond the kinks: what speaks against the two, and how many agree."""
     points = points_between_kinks([pair.ours, pair.gold], pair.names) if pair.bent else []
     if points is None:
-        return _first_difference(pair) or _open("its kinks may lie anywhere")
+        return _first_difference(pair) or _open("its kinks may lie anywhere"), 0
+    agreed = 0
     for point in points:
         decision = _agree_at(pair, point, complex_=pair.complex_)
         if decision is None:
             if _is_narrower(pair, point):
-                return _first_difference(pair) or _open(_NARROWER)
+                return _first_difference(pair) or _open(_NARROWER), 0
         elif not decision.is_equal:
-            return decision
-    return None
+            return decision, 0
+        agreed += decision is not None
+    return None, agreed
 
 
 def _first_difference(pair: _Pair) -> Decision | None:
@@ -244,8 +282,11 @@ def _agree_at(pair: _Pair, point: Values, *, complex_: bool) -> Decision | None:
 
 
 def _agreement(pair: _Pair, point: Values, *, complex_: bool) -> Decision:
-    needed = 0
-    bits = FIRST_BITS
+    if pair.slow and (decision := _exact_agreement(pair, point)) is not None:
+        return decision
+    needed = pair.needed_bits(point)
+    most = MAX_POINT_PRECISION_BITS if point else MAX_PRECISION_BITS
+    bits = _first_precision(pair, needed)
     while pair.spend(bits):
         ours = enclose(pair.ours, point, bits=bits, complex_=complex_)
         gold = enclose(pair.gold, point, bits=bits, complex_=complex_)
@@ -253,16 +294,31 @@ def _agreement(pair: _Pair, point: Values, *, complex_: bool) -> Decision:
             return different(
                 Tier.NUMERIC, "the values differ at a point" if point else "the values differ"
             )
-        if not needed:
-            needed = AGREEMENT_BITS + 2 * (
-                size_bits(pair.ours, point) + size_bits(pair.gold, point)
-            )
-        elif min(_accuracy(ours), _accuracy(gold)) >= needed:
+        if min(_accuracy(ours), _accuracy(gold)) >= needed:
             return equal(Tier.NUMERIC, f"equal to {needed} bits")
-        if bits >= MAX_PRECISION_BITS:
+        if bits >= most:
             break
-        bits = min(_next_precision(bits, needed), MAX_PRECISION_BITS)
+        bits = min(_next_precision(bits, needed), most)
     return _open("too close to tell apart")
+
+
+def _first_precision(pair: _Pair, needed: int) -> int:
+    """Look roughly at the first point, which tells nearly all different ones apart."""
+    if pair.looked:
+        return min(needed + needed // 8 + 64, MAX_POINT_PRECISION_BITS)
+    pair.looked = True
+    return FIRST_BITS
+
+
+def _exact_agreement(pair: _Pair, point: Values) -> Decision | None:
+    """Compare what is rational at a point, such as factorials of whole numbers."""
+    ours = rational(pair.ours, point)
+    gold = None if ours is None else rational(pair.gold, point)
+    if ours is None or gold is None:
+        return None
+    if ours == gold:
+        return equal(Tier.NUMERIC, "equal numbers")
+    return different(Tier.NUMERIC, "the values differ at a point")
 
 
 def _next_precision(bits: int, needed: int) -> int:

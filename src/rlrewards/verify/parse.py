@@ -14,7 +14,7 @@ from typing import Final
 from rlrewards.verify.grammar import ParseError, Parser
 from rlrewards.verify.number_words import number_named
 from rlrewards.verify.tokens import MAX_TOKENS, Token, tokenize, ungrouped
-from rlrewards.verify.tree import Approximate, Named, Node, Number, Unparsed
+from rlrewards.verify.tree import Named, Node, Number, Unparsed, Words
 
 MAX_LENGTH: Final = 20_000
 REMEMBERED_LENGTH: Final = 400
@@ -52,7 +52,7 @@ def _readings(text: str) -> tuple[Node, ...] | Unparsed:
     phrase = _phrase(text)
     if phrase is not None:
         return (phrase,)
-    plain = _without_lead(text)
+    plain = _without_lead(text.replace(r"\!", ""))
     grouped = ungrouped(plain)
     first, ambiguous = _read(grouped)
     if isinstance(first, Unparsed):
@@ -60,12 +60,16 @@ def _readings(text: str) -> tuple[Node, ...] | Unparsed:
     found = [first]
     if ambiguous:
         found.append(_other(_read(grouped, tight=True)[0], first))
-    if grouped != plain:
+    if grouped != plain and _PADDED.search(plain) is None:
         found.append(_other(_read(plain)[0], first))
     return tuple(dict.fromkeys(found))
 
 
 _readings_short = lru_cache(maxsize=4096)(_readings)
+
+
+_PADDED: Final = re.compile(r",0")
+"""What no item of a list begins with."""
 
 
 def _other(found: Node | Unparsed, first: Node) -> Node:
@@ -147,6 +151,8 @@ def _phrase(text: str) -> Node | None:
         return Named("empty")
     if words in _REALS:
         return Named("reals")
+    if words in ("dne", "does not exist", "doesn't exist"):
+        return Words("does not exist")
     number = number_named(words)
     return None if number is None else Number(_fmpq(number))
 

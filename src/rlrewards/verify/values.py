@@ -10,11 +10,13 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any, Final
 
+from flint import fmpq
+
 from rlrewards.verify import numeric
 from rlrewards.verify.canonical import canonical
 from rlrewards.verify.decimals import agreement
 from rlrewards.verify.decision import Decision, Terms, different, equal, undecided
-from rlrewards.verify.exact import compare_forms, proportion
+from rlrewards.verify.exact import compare_forms, differ_by_constant, proportion
 from rlrewards.verify.numeric import constant_difference, constant_quotient
 from rlrewards.verify.rationals import rational
 from rlrewards.verify.survey import Survey, survey
@@ -252,7 +254,7 @@ def _with_base(node: Node, base: str) -> Node:
     return Call("log", (*node.arguments, _TEN))
 
 
-_TEN: Final = Number(rational(Based("10", 10)))
+_TEN: Final = Number(fmpq(10))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -274,14 +276,13 @@ def _constants_of_integration(ours: Node, gold: Node) -> Decision | None:
         return _constant_is_missing(ours)
     if symbols_of(other) != names:
         return None
-    exact, _ = proportion(Sum((other, Negative(rest))), _ONE)
+    exact = differ_by_constant(other, rest)
     if exact is not None:
         return equal(Tier.EXACT, "they differ by a constant") if exact else _NOT_BY_A_CONSTANT
     decision = constant_difference(other, rest)
     return _NOT_BY_A_CONSTANT if decision.is_different else decision
 
 
-_ONE: Final = Number(rational(Based("1", 10)))
 _NOT_BY_A_CONSTANT: Final = different(Tier.NUMERIC, "they differ by more than a constant")
 
 

@@ -27,7 +27,8 @@ from rlrewards.parameters import (
 from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.echo import is_echo
-from rlrewards.verify.equivalence import Terms, compare
+from rlrewards.verify.decision import Terms
+from rlrewards.verify.equivalence import compare
 from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.many import grade_many
 from rlrewards.verify.shortcut import shortcut
@@ -303,7 +304,7 @@ class Verifier(Conventions):
 
     def _terms(self, prompt: str | None) -> Terms:
         """Return what the ladder needs to know beside the two answers."""
-        return Terms(Budget(self.budget_seconds), self.rel_tol, self.significant, prompt)
+        return Terms(Budget(self.budget_seconds), self._conventions, prompt)
 
 
 _SWITCHES = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.ends import NoOrderError, below
 from rlrewards.verify.comparisons.exactly import different, equal, if_equal, undecided
-from rlrewards.verify.comparisons.families import compare_families, family
+from rlrewards.verify.comparisons.families import compare_families
 from rlrewards.verify.comparisons.intervals import Piece, Pieces, is_point, normalized
 from rlrewards.verify.comparisons.matching import in_order, matched
 from rlrewards.verify.comparisons.naming import assignment

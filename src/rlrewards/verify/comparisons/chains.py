@@ -111,4 +111,6 @@ def rounds_to(value: Node, decimal: Any, place: Any) -> bool:
     found = ball(value, bits=512)
     if found is None:
         return False
-    return bool(flint.arb(decimal - place / 2) <= found <= flint.arb(decimal + place / 2))
+    with flint.ctx.workprec(512):
+        low, high = flint.arb(decimal - place / 2), flint.arb(decimal + place / 2)
+        return bool(low <= found and found <= high)

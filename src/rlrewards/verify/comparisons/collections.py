@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from rlrewards.verify.comparisons.areas import compare_regions
 from rlrewards.verify.comparisons.dispatch import compare_nodes
@@ -11,7 +12,6 @@ from rlrewards.verify.comparisons.families import compare_families
 from rlrewards.verify.comparisons.matching import in_order, matched
 from rlrewards.verify.comparisons.naming import (
     assigned_values,
-    assignment,
     in_alphabet,
     is_long_chain,
     system,
@@ -36,7 +36,7 @@ from rlrewards.verify.tree import (
     Words,
 )
 
-SETS = (Named, Union, Intersection, Without, Builder)
+SETS: Final = (Named, Union, Intersection, Without, Builder)
 """Sets that are described rather than listed."""
 
 
@@ -70,7 +70,7 @@ def _either(ours: Node, gold: Listing, terms: Terms) -> Decision:
 
 def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
     """Compare the values on both sides; `x = 1 or x = 3` gives two of them to x."""
-    if isinstance(ours, Words | Matrix | Piecewise | SETS):
+    if isinstance(ours, (Words, Matrix, Piecewise, *SETS)):
         return undecided(f"a {type(ours).__name__.lower()} for a list")
     name, items = assigned_values(gold)
     if any(map(is_long_chain, ours.items if isinstance(ours, Listing) else (ours,))):
@@ -133,9 +133,8 @@ def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
 
 def for_set(ours: Node, gold: Set, terms: Terms) -> Decision:
     """Compare with a reference that is a set with its members written out."""
-    if isinstance(ours, Listing | SETS) or speaks_of_order(ours):
-        if (decision := _described_for_set(ours, gold, terms)) is not None:
-            return decision
+    if (decision := _described_for_set(ours, gold, terms)) is not None:
+        return decision
     if any(map(is_long_chain, ours.items if isinstance(ours, Listing) else ())):
         return undecided("a chain of equations among several values")
     value = value_of(ours, terms)
@@ -158,11 +157,11 @@ def for_set(ours: Node, gold: Set, terms: Terms) -> Decision:
 
 
 def _described_for_set(ours: Node, gold: Set, terms: Terms) -> Decision | None:
-    """Compare a set that is described; a list of plain values is none."""
-    if isinstance(ours, Listing) and not speaks_of_order(ours):
-        return compare_families(ours, gold, terms)
+    """Compare a set that is described; None for a list of plain values."""
     if (decision := compare_families(ours, gold, terms)) is not None:
         return decision
+    if not (isinstance(ours, SETS) or speaks_of_order(ours)):
+        return None
     target, found = region(gold), region(ours)
     if target is None or found is None:
         return None
@@ -174,6 +173,3 @@ def _members(ours: Set | Listing, gold: Set, terms: Terms) -> Decision:
     if name is not None and terms.echoes:
         return different(IN_THE_QUESTION)
     return matched(items, gold.items, terms, as_sets=True)
-
-
-__all__ = ["assignment", "for_listing", "for_set"]

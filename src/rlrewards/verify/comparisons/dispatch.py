@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from rlrewards.verify.comparisons.exactly import equal, undecided
 from rlrewards.verify.decision import Decision, Terms
-from rlrewards.verify.tree import Node
+from rlrewards.verify.tree import Approximate, Expression, Node
 
 MAX_DEPTH: Final = 12
 """Shapes inside shapes that are followed; no answer in use has more than four."""
@@ -20,11 +20,19 @@ def compare_nodes(ours: Node, gold: Node, terms: Terms) -> Decision:
     """Compare a candidate with a reference: EQUAL and DIFFERENT are proofs."""
     if terms.depth > MAX_DEPTH:
         return undecided("nested too deeply")
+    ours, gold = _unmarked(ours), _unmarked(gold)
     if ours == gold:
         return equal("the same expression")
     compare_signs, table = _handlers()
     decision = compare_signs(ours, gold, terms)
     return decision or table[type(gold)](ours, gold, terms)
+
+
+def _unmarked(node: Node) -> Node:
+    """Drop the ≈ before a tuple or a list: it marks values only."""
+    if isinstance(node, Approximate) and not isinstance(node.operand, Expression):
+        return node.operand
+    return node
 
 
 @cache
@@ -39,7 +47,6 @@ def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[ty
         piecewise,
         plus_minus,
         ratios,
-
         relations,
         single,
         tuples,

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import flint
-
 from rlrewards.verify.comparisons.rewriting import bare
-from rlrewards.verify.decision import Terms
+from rlrewards.verify.enclose import NO_VALUE, enclose
 from rlrewards.verify.exact import canonical, rational
-from rlrewards.verify.numeric import enclose
+from rlrewards.verify.survey import survey
 from rlrewards.verify.tree import INFINITY, Negative, Node, symbols_of, walk
 
 PRECISIONS: Final = (96, 768)
@@ -28,13 +26,12 @@ def infinity(node: Node) -> int:
 
 def ball(node: Node, *, bits: int) -> Any:
     """Return a real ball around a constant, None where there is none."""
-    if symbols_of(node) or INFINITY in walk(node):
+    if symbols_of(node) or INFINITY in walk(node) or survey(node).is_large:
         return None
     try:
-        found = enclose(node, {}, bits, False)
-    except (ArithmeticError, ValueError, LookupError, TypeError):
+        return enclose(node, {}, bits=bits)
+    except NO_VALUE:
         return None
-    return found if isinstance(found, flint.arb) and found.is_finite() else None
 
 
 def order(left: Node, right: Node) -> int:
@@ -53,7 +50,7 @@ def order(left: Node, right: Node) -> int:
         raise NoOrderError
     values = rational(plain[0]), rational(plain[1])
     if values[0] is not None and values[1] is not None:
-        return (values[0] > values[1]) - (values[0] < values[1])
+        return int(values[0] > values[1]) - int(values[0] < values[1])
     if canonical(plain[0]) == canonical(plain[1]):
         return 0
     return _by_balls(plain[0], plain[1])
@@ -75,8 +72,3 @@ def below(left: Node, right: Node) -> bool:
         return order(left, right) < 0
     except NoOrderError:
         return False
-
-
-def unordered(_: Terms) -> str:
-    """Return the reason where ends cannot be ordered."""
-    return "a region whose ends cannot be ordered"

@@ -89,9 +89,7 @@ def _listed(node: Listing) -> Family | None:
     return _bound(name, values, *parameter)
 
 
-def _bound(
-    name: Node | None, values: Sequence[Node], letter: Symbol, domain: str
-) -> Family | None:
+def _bound(name: Node | None, values: Sequence[Node], letter: Symbol, domain: str) -> Family | None:
     if not any(letter in walk(value) for value in values) or name == letter:
         return None
     items = tuple(substituted(value, letter, BOUND) for value in values)
@@ -164,15 +162,19 @@ def _both(ours: Family, gold: Family, terms: Terms) -> Decision:
 
     if None not in (ours.name, gold.name) and ours.name != gold.name:
         return different("another name")
-    if not terms.conventions.parameters and BOUND not in (ours.letter, gold.letter):
-        if ours.letter != gold.letter:
-            return different("another parameter")
+    if not terms.conventions.parameters and not _same_letter(ours, gold):
+        return different("another parameter")
     if ours.domain != gold.domain:
         return undecided(f"the {ours.domain} for the {gold.domain}")
     direct = matched(ours.items, gold.items, terms)
     if direct.is_equal or gold.domain != "integers":
         return direct if direct.is_equal else undecided("families that are not written alike")
     return _lattices(ours.items, gold.items)
+
+
+def _same_letter(ours: Family, gold: Family) -> bool:
+    """Whether two parameters have one name; that of a congruence has none."""
+    return BOUND in (ours.letter, gold.letter) or ours.letter == gold.letter
 
 
 def _without_domain(ours: Node, gold: Family, terms: Terms) -> Decision:
@@ -261,9 +263,7 @@ def _unplaced(ours: Sequence[_Placed], gold: Sequence[_Placed]) -> Decision:
     return undecided("families whose periods or starts have no known ratio")
 
 
-def _residues(
-    ours: Sequence[_Placed], gold: Sequence[_Placed]
-) -> tuple[set[Any], set[Any]] | None:
+def _residues(ours: Sequence[_Placed], gold: Sequence[_Placed]) -> tuple[set[Any], set[Any]] | None:
     """Return the members of both in one common period."""
     lines = [line for line in (*ours, *gold) if line is not None]
     under = lcm(*(int(value.q) for line in lines for value in line))

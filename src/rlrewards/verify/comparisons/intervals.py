@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from rlrewards.verify.comparisons.ends import NoOrderError, order
 from rlrewards.verify.tree import INFINITY, Negative, Node
 
-MINUS_INFINITY: Final = Negative(INFINITY)
+MINUS_INFINITY: Final[Node] = Negative(INFINITY)
 MAX_PIECES: Final = 60
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Final
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
-from rlrewards.verify.comparisons.exactly import MAX_ITEMS, different, equal, undecided
+from rlrewards.verify.comparisons.exactly import MAX_ITEMS, different, undecided
 from rlrewards.verify.comparisons.measures import surely_same
 from rlrewards.verify.decision import Decision, Terms, all_of
 from rlrewards.verify.tree import Negative, Node, Number
@@ -111,6 +111,3 @@ def _pairs_off(
     if not all(place(row, set()) for row in range(len(table))):
         return None
     return [(row, column) for column, row in owner.items()]
-
-
-__all__ = ["equal", "in_order", "matched"]

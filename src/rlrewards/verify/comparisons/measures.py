@@ -30,7 +30,6 @@ from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
     Approximate,
     Call,
-    Expression,
     Measure,
     Negative,
     Node,
@@ -42,7 +41,7 @@ from rlrewards.verify.tree import (
     walk,
 )
 from rlrewards.verify.units import Unit, words_of
-from rlrewards.verify.values import compare_values
+from rlrewards.verify.values import compare_values, is_numeral
 
 RADIANS: Final = frozenset({"rad", "radian", "radians"})
 
@@ -132,7 +131,7 @@ def compare_measured(ours: Node, gold: Node, terms: Terms) -> Decision:
     readings = _readings(left, right, terms)
     if readings is None:
         return different(f"{_unit_name(left)} for {_unit_name(right)}")
-    if _needs_form(left, right, terms) and not _in_good_form(left.value, terms):
+    if _needs_form(left, right, terms) and not in_good_form(left.value):
         return different("form: a computation left undone for a number")
     decision = _any_reading(readings, right.approximate, terms)
     if decision.is_equal and not _unit_is_vouched(left, right, terms):
@@ -163,15 +162,12 @@ def _needs_form(ours: Quantity, gold: Quantity, terms: Terms) -> bool:
     return rational(gold.value) is not None
 
 
-def _in_good_form(value: Node, terms: Terms) -> bool:
-    """Whether a rational value is written as one numeral: compared with itself, worked out."""
-    exact = rational(value)
-    return exact is None or compare_values(value, Number(exact), terms).is_equal
+def in_good_form(value: Node) -> bool:
+    """Whether a value is no computation left undone, as far as it is a number."""
+    return rational(value) is None or is_numeral(value)
 
 
-def _readings(
-    ours: Quantity, gold: Quantity, terms: Terms
-) -> Sequence[tuple[Node, Node]] | None:
+def _readings(ours: Quantity, gold: Quantity, terms: Terms) -> Sequence[tuple[Node, Node]] | None:
     """Return the pairs of values of which one must agree; None where no conversion leads over."""
     if ours.percent or gold.percent:
         if ours.unit is not None or gold.unit is not None:
@@ -190,9 +186,7 @@ def _readings(
     return None if known else [(ours.value, gold.value)]
 
 
-def _percent_readings(
-    ours: Quantity, gold: Quantity, terms: Terms
-) -> Sequence[tuple[Node, Node]]:
+def _percent_readings(ours: Quantity, gold: Quantity, terms: Terms) -> Sequence[tuple[Node, Node]]:
     """Read `p %` as p and p/100.
 
     A bare reference above 1 is met by itself in percent, one of at most 1 only by a hundred times
@@ -229,7 +223,9 @@ def _radian_readings(ours: Quantity, gold: Quantity) -> Sequence[tuple[Node, Nod
     values = [
         in_radians(item.value) if is_degree(item.unit) else item.value for item in (ours, gold)
     ]
-    others = [item.unit for item in (ours, gold) if not (_is_radian(item.unit) or item.unit is None)]
+    others = [
+        item.unit for item in (ours, gold) if not (_is_radian(item.unit) or item.unit is None)
+    ]
     return [(values[0], values[1])] if all(map(is_degree, others)) else None
 
 
@@ -255,9 +251,9 @@ def _with_marks_inside(ours: Node, gold: Node, terms: Terms) -> Decision:
     readings = [(left, right)]
     if _has_degrees(ours) != _has_degrees(gold) and symbols_of(gold):
         readings.append((_without_degrees(ours), _without_degrees(gold)))
-    if terms.conventions.form != "any" and rational(gold) is not None:
-        if not _in_good_form(left, terms):
-            return different("form: a computation left undone for a number")
+    form_counts = terms.conventions.form != "any" and rational(gold) is not None
+    if form_counts and not in_good_form(left):
+        return different("form: a computation left undone for a number")
     return _any_reading(readings, False, terms)
 
 
@@ -291,11 +287,6 @@ def _alike(ours: Node, gold: Node) -> Decision:
 
 def _plain_number(node: Node) -> Node:
     return number(node.value) if isinstance(node, Number) else node
-
-
-def is_single(node: Node) -> bool:
-    """Whether a node is an expression rather than an arrangement of them."""
-    return isinstance(node, Expression)
 
 
 def surely_same(left: Node, right: Node, terms: Terms) -> bool:

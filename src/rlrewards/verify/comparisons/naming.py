@@ -10,10 +10,9 @@ from rlrewards.verify.tree import (
     Bracket,
     Expression,
     Listing,
-    Negative,
     Node,
-    PlusMinus,
     Relation,
+    Set,
     Symbol,
     Words,
 )
@@ -82,11 +81,10 @@ def assigned_values(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
         found = assignment(node)
         if found is None:
             return None, (node,)
-        items = getattr(found.value, "items", None)
-        spread = items is not None and not isinstance(found.value, Bracket)
-        return found.name, items if spread else (found.value,)
+        value = found.value
+        return found.name, value.items if isinstance(value, Listing | Set) else (value,)
     if not isinstance(node, Listing):
-        return None, getattr(node, "items", (node,))
+        return None, node.items if isinstance(node, Set) else (node,)
     return _listed_values(node)
 
 
@@ -127,8 +125,3 @@ def in_alphabet(names: dict[Node, Node]) -> list[Node]:
 
 def _spelling(name: Node) -> str:
     return name.name if isinstance(name, Symbol) else repr(name)
-
-
-def without_sign(node: Node) -> Node:
-    """Return what stands behind a minus or ±."""
-    return node.operand if isinstance(node, Negative | PlusMinus) else node

@@ -15,7 +15,6 @@ from rlrewards.verify.comparisons.ends import NoOrderError
 from rlrewards.verify.comparisons.equations import is_polynomial
 from rlrewards.verify.comparisons.exactly import (
     different,
-    equal,
     if_equal,
     strictly,
     undecided,
@@ -103,9 +102,7 @@ def _overlaps(cases: list[Case]) -> bool:
     )
 
 
-def _shared(
-    ours: list[Case], gold: list[Case], variable: Node, terms: Terms
-) -> Iterator[Decision]:
+def _shared(ours: list[Case], gold: list[Case], variable: Node, terms: Terms) -> Iterator[Decision]:
     """Compare the values of all cases that share points: as functions, or at the points."""
     for one in ours:
         for other in gold:
@@ -147,6 +144,3 @@ def _pairs(node: Piecewise) -> list[Node]:
         Bracket("⟨", (value, Words("otherwise") if condition is None else condition), "⟩")
         for value, condition in node.cases
     ]
-
-
-__all__ = ["equal", "for_piecewise"]

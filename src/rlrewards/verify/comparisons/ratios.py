@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, equal, strictly, undecided
+from rlrewards.verify.comparisons.measures import in_good_form
 from rlrewards.verify.comparisons.relations import chain_for_value
 from rlrewards.verify.comparisons.rewriting import bare, number
 from rlrewards.verify.decision import Decision, Terms, all_of
-from rlrewards.verify.exact import rational
-from rlrewards.verify.tree import Expression, Node, Number, Product, Quotient, Ratio, Relation
+from rlrewards.verify.tree import Expression, Node, Product, Quotient, Ratio, Relation
 from rlrewards.verify.values import compare_values
 
 
@@ -50,8 +50,10 @@ def _ratios(ours: Ratio, gold: Ratio, terms: Terms) -> Decision:
     left, right = [bare(part) for part in ours.parts], [bare(part) for part in gold.parts]
     if None in left or None in right:
         same = [compare_nodes(a, b, terms) for a, b in zip(ours.parts, gold.parts, strict=True)]
-        return equal("the same parts") if all(item.is_equal for item in same) else undecided(
-            "units inside a ratio"
+        return (
+            equal("the same parts")
+            if all(item.is_equal for item in same)
+            else undecided("units inside a ratio")
         )
     return _proportional([*filter(None, left)], [*filter(None, right)], terms)
 
@@ -66,11 +68,7 @@ def _proportional(ours: list[Node], gold: list[Node], terms: Terms) -> Decision:
         compare_values(Product((part, first[1])), Product((other, first[0])), strict)
         for part, other in pairs
     )
-    if decision.is_equal and not all(_in_good_form(part, terms) for part in ours):
+    formed = terms.conventions.form == "any" or all(map(in_good_form, ours))
+    if decision.is_equal and not formed:
         return different("form: a computation left undone in a ratio")
     return decision
-
-
-def _in_good_form(part: Node, terms: Terms) -> bool:
-    value = rational(part)
-    return value is None or compare_values(part, Number(value), terms).is_equal

@@ -8,29 +8,22 @@ have the same ends, open or closed alike.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
 from typing import Any, Final, NamedTuple
 
-import flint
-
-from rlrewards.verify.comparisons.ends import NoOrderError, order
+from rlrewards.verify.comparisons.ends import NoOrderError
 from rlrewards.verify.comparisons.intervals import (
     EVERYTHING,
-    MINUS_INFINITY,
     Piece,
     Pieces,
     common,
     complement,
-    is_point,
     normalized,
     point,
 )
 from rlrewards.verify.comparisons.naming import name_of
-from rlrewards.verify.comparisons.rewriting import number, substituted
-from rlrewards.verify.decision import Terms
+from rlrewards.verify.comparisons.rewriting import number
 from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
-    INFINITY,
     Bracket,
     Builder,
     Expression,
@@ -155,7 +148,8 @@ def _solved(relation: Relation) -> Region | None:
     if signs in (("≠",), ("=",)):
         pieces = (point(ends[0]),)
         return Region(name, pieces if signs == ("=",) else complement(pieces))
-    bounds = [_bound(end, sign, left=i < at) for i, (end, sign) in enumerate(zip(ends, signs))]
+    pairs = enumerate(zip(ends, signs, strict=True))
+    bounds = [_bound(end, sign, left=index < at) for index, (end, sign) in pairs]
     return _between(name, bounds)
 
 

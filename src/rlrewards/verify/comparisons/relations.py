@@ -16,7 +16,7 @@ from rlrewards.verify.comparisons.equations import (
     compare_inequalities,
     same_members,
 )
-from rlrewards.verify.comparisons.exactly import different, equal, undecided
+from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
 from rlrewards.verify.comparisons.naming import (
     Assignment,
@@ -24,16 +24,16 @@ from rlrewards.verify.comparisons.naming import (
     name_of,
     names_a_point,
 )
-from rlrewards.verify.comparisons.regions import ORDER, region
+from rlrewards.verify.comparisons.regions import ORDER, Region, region
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import (
     Approximate,
     Expression,
-    Listing,
     Node,
     Relation,
     Words,
     symbols_of,
+    walk,
 )
 
 IN_THE_QUESTION: Final = "an assignment that stands in the question"
@@ -96,18 +96,13 @@ def chain_for_value(ours: Relation, gold: Node, terms: Terms) -> Decision:
         return different("an assignment for a value")
     if _is_letter(gold) and _is_letter(found.value):
         return different("an equation between names")
-    if isinstance(gold, Expression) and symbols_of(found.name) & symbols_of(gold):
-        if found.name in (gold, *map(_reversed_name, ours.members)) or _is_letter(found.name):
-            return undecided("the name stands on both sides")
+    if found.name in walk(gold):
+        return undecided("the name stands on both sides")
     return compare_assigned(found, gold, terms)
 
 
 def _is_letter(node: Node) -> bool:
     return not isinstance(node, Words) and name_of(node) is not None
-
-
-def _reversed_name(node: Node) -> Node | None:
-    return None
 
 
 def compare_assigned(ours: Assignment, gold: Node, terms: Terms) -> Decision:
@@ -193,8 +188,6 @@ def _same_name(found: Assignment, target: Assignment, value: Node, terms: Terms)
 
 def _bare_for_assignment(ours: Node, target: Assignment, value: Node, terms: Terms) -> Decision:
     """Compare a value, or several, with a reference that gives a name one."""
-    if isinstance(ours, Listing):
-        return compare_nodes(ours, Listing((value,)), terms.inside())
     if not terms.conventions.assignments and target.first_sign != "∈":
         return different("no assignment")
     return compare_nodes(ours, value, terms.inside())
@@ -217,7 +210,7 @@ def _for_inequality(ours: Node, gold: Relation, terms: Terms) -> Decision:
     if target is not None and found is not None:
         return compare_regions(found, target, terms)
     if isinstance(ours, Relation):
-        if target is not None and not any(symbols_of(item) - _name(target) for item in gold.members):
+        if target is not None and symbols_of(gold) <= _names(target):
             return different("not in solved form")
         return compare_inequalities(ours, gold, terms)
     if isinstance(ours, Expression):
@@ -225,9 +218,5 @@ def _for_inequality(ours: Node, gold: Relation, terms: Terms) -> Decision:
     return undecided(f"a {type(ours).__name__.lower()} for an inequality")
 
 
-def _name(target: object) -> frozenset[str]:
-    variable = getattr(target, "variable", None)
-    return frozenset() if variable is None else symbols_of(variable)
-
-
-__all__ = ["chain_for_value", "equal", "for_relation", "value_of"]
+def _names(target: Region) -> frozenset[str]:
+    return frozenset() if target.variable is None else symbols_of(target.variable)
