@@ -45,29 +45,34 @@ def is_echo(answer: str, reference: str, prompt: str) -> bool:
     >>> is_echo("2+3", "2 + 3", "Write $2 + 3$ down.")
     False
     """
-    if len(answer) > MAX_ANSWER or is_finished_number(answer):
+    if len(answer) > MAX_ANSWER or is_finished_number(answer, reference):
         return False
     key = _key(answer)
     return key != _key(reference) and key in formulas_of(prompt)
 
 
-_NUMERAL = re.compile(
-    r"[-+]?\\?\$?[-+]?[0-9][0-9,]*(?:\.[0-9]+)?\.?(?:\\?%|\^?\\circ|°)?|[-+]?\.[0-9]+"
-)
+_DIGITS = re.compile(r"[0-9][0-9,]*(?:\.[0-9]+)?|\.[0-9]+")
+_NUMERAL = re.compile(rf"[-+]?(?:\\?\$)?[-+]?({_DIGITS.pattern})\.?(\\?%|\^?\\circ|°)?")
 _FRACTION = re.compile(
     r"[-+]?([0-9]{0,40})(?:\\frac\{([0-9]{1,40})\}\{([0-9]{1,40})\}|([0-9]{1,40})/([0-9]{1,40}))"
 )
 
 
-def is_finished_number(text: str) -> bool:
-    r"""Whether a text is a number that leaves nothing to do: 5, 0.5, 50 %, $5, a reduced fraction.
+def is_finished_number(text: str, reference: str) -> bool:
+    r"""Whether a text is a number that leaves nothing to do: 5, 0.5, $5, a reduced fraction.
 
-    >>> is_finished_number(r"\frac{3}{4}"), is_finished_number(r"\frac{6}{8}")
+    One in degrees or percent is finished where the reference has the same digits: who is asked for
+    radians may not answer with the degrees of the question.
+
+    >>> is_finished_number(r"\frac{3}{4}", "0.75"), is_finished_number(r"\frac{6}{8}", "0.75")
+    (True, False)
+    >>> is_finished_number("30°", "30"), is_finished_number("30°", r"\frac{\pi}{6}")
     (True, False)
     """
     key = normalize(text)
-    if _NUMERAL.fullmatch(key.replace(" ", "")):
-        return True
+    numeral = _NUMERAL.fullmatch(key.replace(" ", ""))
+    if numeral is not None:
+        return numeral[2] is None or numeral[1] in _DIGITS.findall(normalize(reference))
     fraction = _FRACTION.fullmatch(key)
     if fraction is None:
         return False

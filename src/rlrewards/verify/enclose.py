@@ -43,6 +43,7 @@ MAX_GAMMA_BITS: Final = 2_000
 """Precision beyond which the gamma function takes too long."""
 MAX_GAMMA_ARGUMENT: Final = 2**40
 _LONG_EXPONENT_BITS: Final = 64
+_TRIES: Final = 3
 _HALF: Final = fmpq(1, 2)
 
 
@@ -63,10 +64,10 @@ def enclose(node: Node, values: Values, *, bits: int, complex_: bool = False) ->
     """
     context, before = flint.ctx, flint.ctx.prec
     try:
-        while True:
+        for _ in range(_TRIES):
             context.prec = bits
             ball = _enclose(node, values, acb if complex_ else arb)
-            if context.prec == bits:  # no other thread changed it meanwhile
+            if context.prec == bits:  # else another thread changed it: the ball is wider, not wrong
                 break
     finally:
         context.prec = before

@@ -1,13 +1,14 @@
 r"""What latex2sympy2-extended reads and our parser does not, behind a gate. Only the worker has it.
 
 That parser reads some notation wrongly for our purpose: `2(3)` is 5 to it, `\sin x/2` is sin(x/2),
-`1101_2` is 1101, `I` is the imaginary unit. So only texts in which something stands (`\int`, `\sum`,
-`\lim`, `\partial` …) and nothing of that kind occurs are handed to it, and `sympy_bridge` takes no
+`1101_2` is 1101, `I` is the imaginary unit. So it gets only pairs in which something stands
+(`\int`, `\sum`, `\lim`, `\partial` …) and nothing of that kind occurs, and `sympy_bridge` takes no
 DIFFERENT from what it reads.
 
 No string of an answer reaches SymPy's reader of Python: the one road there in
 latex2sympy2-extended is `sympy.Number(digits)`. `disarm` makes that an `int`, and replaces
-`parse_expr` by a function that raises.
+`parse_expr` by a function that reads fractions, of which SymPy's own tables are full, and refuses
+everything else.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ MAX_CHARACTERS: Final = 200
 MAX_DEPTH: Final = 12
 
 
-class StringRefusedError(Exception):
+class StringRefusedError(ValueError):
     """SymPy was asked to evaluate a string."""
 
 
@@ -33,16 +34,21 @@ class StringRefusedError(Exception):
 def disarm() -> None:
     """Make SymPy's evaluation of strings as Python impossible in this process."""
 
-    def refuse(*_: Any, **__: Any) -> NoReturn:
-        raise StringRefusedError("SymPy was asked to evaluate a string")
+    latex2sympy2._Latex2Sympy.parse_number = lambda _, digits: sympy.Integer(int(digits))
+    sympy.parsing.sympy_parser.parse_expr = _fraction
+    sympy.parsing.sympy_parser.eval_expr = _refuse
+    latex2sympy2.parse_expr = _refuse
 
-    def integer(_: Any, digits: str) -> Any:
-        return sympy.Integer(int(digits))
 
-    latex2sympy2._Latex2Sympy.parse_number = integer
-    sympy.parsing.sympy_parser.parse_expr = refuse
-    sympy.parsing.sympy_parser.eval_expr = refuse
-    latex2sympy2.parse_expr = refuse
+def _refuse(*_: Any, **__: Any) -> NoReturn:
+    raise StringRefusedError("SymPy was asked to evaluate a string")
+
+
+def _fraction(text: str, *_: Any, **__: Any) -> Any:
+    if re.fullmatch(r"-?[0-9]{1,9}(/[1-9][0-9]{0,9})?", text) is None:
+        _refuse()
+    over, _, under = text.partition("/")
+    return sympy.Rational(int(over), int(under or "1"))
 
 
 _STANDS: Final = re.compile(r"\\(?:int|sum|prod|lim|partial|Gamma)(?![A-Za-z])|\\frac\{d")
@@ -58,6 +64,7 @@ _AMBIGUOUS: Final = re.compile(
     | \\(?:sin|cos|tan|ln|exp)(?!\s*(?:\\left\s*)?[({^]) | \\[a-z]+\^ | [^\x20-\x7e] """,
     re.VERBOSE,
 )
+_INDEX: Final = re.compile(r"_\{[a-z]=")
 _COMMAND: Final = re.compile(r"\\([A-Za-z]+|.)")
 
 
@@ -81,7 +88,7 @@ def read_latex(text: str) -> Any:
 
 
 def _is_let_through(text: str) -> bool:
-    if not text or len(text) > MAX_CHARACTERS or _AMBIGUOUS.search(text):
+    if not text or len(text) > MAX_CHARACTERS or _AMBIGUOUS.search(_INDEX.sub("_{i", text)):
         return False
     if not set(_COMMAND.findall(text)) <= _KNOWN:
         return False

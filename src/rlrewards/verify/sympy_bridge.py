@@ -19,7 +19,7 @@ import sympy
 from rlrewards.verify.comparisons import compare_nodes
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms, different, equal, undecided
-from rlrewards.verify.latex_fallback import read_latex
+from rlrewards.verify.latex_fallback import disarm, has_standing_command, read_latex
 from rlrewards.verify.parse import parse
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.sympy_trees import UnfitError, from_sympy, to_sympy
@@ -53,9 +53,8 @@ class _Terms(NamedTuple):
 
 def warm_up() -> None:
     """Do once what makes the first comparison slow, and what makes all of them safe."""
+    disarm()
     compare(r"\frac{x^2}{2}", r"\int_0^x t\,dt")
-    compare(r"\frac{\pi^2}{6}", r"\sum_{k=1}^{\infty}\frac{1}{k^2}")
-    read_latex(r"\int_0^1 x\,dx")
 
 
 def compare(
@@ -301,6 +300,8 @@ def _vanishes_at_points(ours: Any, gold: Any) -> bool:
 
 def _by_latex(answer: str, reference: str, form: str) -> Decision:
     """Compare two answers as latex2sympy2-extended reads them: EQUAL by proof, or nothing."""
+    if not (has_standing_command(answer) or has_standing_command(reference)):
+        return _open("not read")
     ours, gold = read_latex(answer), read_latex(reference)
     if ours is None or gold is None:
         return _open("not read")

@@ -15,15 +15,16 @@ import sympy
 from flint import fmpq
 
 from rlrewards.verify.enclose import size_bits
+from rlrewards.verify.rationals import rational
 from rlrewards.verify.tree import (
-    E,
-    I,
     INFINITY,
     PI,
     Apply,
     Based,
     Call,
     Constant,
+    E,
+    I,
     Matrix,
     Negative,
     Node,
@@ -74,11 +75,17 @@ def require_moderate(node: Node) -> None:
         raise UnfitError("too large")
     for part in nodes:
         if isinstance(part, Power) and isinstance(part.base, Sum) and symbols_of(part.base):
-            exponent = part.exponent
-            if not isinstance(exponent, Number) or abs(exponent.value) > MAX_EXPANDED_POWER:
+            if not _is_small_exponent(part.exponent):
                 raise UnfitError("a power too large to be expanded")
     if size_bits(node, dict.fromkeys(symbols_of(node), fmpq(2))) > MAX_BITS:
         raise UnfitError("too large to be written out")
+
+
+def _is_small_exponent(exponent: Node) -> bool:
+    if symbols_of(exponent):
+        return True
+    value = rational(exponent)
+    return value is not None and abs(value) <= MAX_EXPANDED_POWER
 
 
 _CONSTANTS: Final = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo}

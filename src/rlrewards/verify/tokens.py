@@ -34,26 +34,29 @@ class Token(NamedTuple):
 
 
 _TOKEN: Final = re.compile(
-    r"""
-      (?P<space>(?:\s+|~|\\[,;:>!\ ]|\\(?:thinspace|enspace|medspace|thickspace|negthinspace
-          |displaystyle|textstyle|scriptstyle|limits|nolimits|middle|nonumber|notag
-          |[bB]igg?[lrm]?|tiny|small|normalsize|large|Large|LARGE|huge|Huge|bf|it|rm|mathstrut
-          |left(?=\s*[^\s.<])|right(?=\s*[^\s.>])|left\s*\.)(?![A-Za-z])
-          |\\left\s*\.|\\left(?=\s*[^\sA-Za-z.<])|\\right(?=\s*[^\sA-Za-z.>])
-          |\\[hvm]space\*?\s*\{[^{}]*\}|\\(?:text)?color\s*\{[^{}]*\}|\\phantom\s*\{[^{}]*\}
-          |\\[bB]igg?[lrm]?(?=[^A-Za-z]))+)
-    | (?P<number>\d+(?:\.\d+|\.(?![.\d]))?|\.\d+)
-    | (?P<upright>\\(?P<font>text(?:rm|bf|it|normal|sf|tt)?|math(?:rm|bf|it|sf|tt|cal|bb|frak|scr)
-          |mbox|hbox|operatorname|boldsymbol|bm|emph|rm|bf)\*?(?![A-Za-z])\s*\{(?P<content>[^{}]*)\})
-    | \\begin\s*\{\s*(?P<begin>[A-Za-z]+)\*?\s*\}(?:\s*\{[lcr|\s@{}!]*?\}(?=[^}]|$))?
-    | \\end\s*\{\s*(?P<end>[A-Za-z]+)\*?\s*\}
-    | (?P<raised>\^\s*(?:\{\s*)?\\(?:circ|degree)(?![A-Za-z])(?:\s*\}|\b|(?=[^A-Za-z]|$)))
-    | \\(?P<command>[A-Za-z]+)\*?
-    | (?P<letters>[A-Za-z]+)
-    | (?P<symbol><=|>=|!=|==|\*\*|->|=>|\.\.\.|\\.|[^\s])
-    """,
-    re.VERBOSE | re.DOTALL,
+    r"([^\S\n]+|\n|~)"
+    r"|(\d+(?:\.\d+|\.(?![.\d]))?|\.\d+)"
+    r"|([A-Za-z]+)"
+    r"|\\([A-Za-z]+)\*?"
+    r"|(<=|>=|!=|==|\*\*|->|=>|\.\.\.|\\.|\S)",
+    re.DOTALL,
 )
+_SPACE, _NUMBER, _LETTERS, _COMMAND, _SIGN = range(1, 6)
+
+_LAYOUT: Final = frozenset(
+    """
+    thinspace enspace medspace thickspace negthinspace displaystyle textstyle scriptstyle limits
+    nolimits middle nonumber notag tiny small normalsize large Large LARGE huge Huge bf it rm
+    mathstrut big Big bigg Bigg bigl Bigl biggl Biggl bigr Bigr biggr Biggr bigm Bigm
+    """.split()
+)
+"""Commands that only lay a formula out."""
+_SPACING: Final = frozenset([r"\,", r"\;", r"\:", r"\>", r"\!", r"\ ", "\\\n"])
+_BRACED: Final = re.compile(r"\s*\{([^{}]*)\}")
+_COLUMNS: Final = re.compile(r"\s*\{[lcr|\s@{}!]*?\}(?=[^}]|$)")
+_RAISED: Final = re.compile(r"\^\s*(?:\\(?:circ|degree)(?![A-Za-z])|\{\s*\\(?:circ|degree)\s*\})")
+_INVISIBLE: Final = re.compile(r"\s*\.")
+_ANGLE: Final = re.compile(r"\s*([<>])")
 
 _COMMAND_SYMBOLS: Final = {
     "leq": "≤", "le": "≤", "leqslant": "≤", "lt": "<", "geq": "≥", "ge": "≥", "geqslant": "≥",
@@ -94,64 +97,126 @@ def tokenize(text: str) -> list[Token] | None:
     >>> [token.text for token in tokenize(r"\left( x \leq \dfrac12 \right)") or ()]
     ['(', 'x', '≤', 'frac', '12', ')', '']
     """
-    text = prepared(text)
-    tokens: list[Token] = []
-    is_math = "\\" in text
-    in_dollars = spaced = False
-    opening_dollars = _math_dollars(text)
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup
-        if kind == "space":
-            spaced = True
-            continue
-        if kind == "symbol" and match[0] == "$" and match.start() in opening_dollars:
-            in_dollars, spaced = not in_dollars, True
-            if in_dollars and tokens and _EMPTY_GAP.search(text, 0, match.start()):
-                tokens.append(Token("symbol", "quad", match.start(), True, False))
-            continue
-        if len(tokens) >= MAX_TOKENS:
-            return None
-        plain = not (in_dollars or (is_math and not opening_dollars))
-        tokens += _made(match, kind, spaced, plain)
-        spaced = False
-    tokens.append(Token("stop", "", len(text), spaced, False))
-    return tokens
+    return _Tokenizer(prepared(text)).all()
+
+
+class _Tokenizer:
+    """One pass over a prepared text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.tokens: list[Token] = []
+        self.spaced = False
+        self.dollars = _math_dollars(text)
+        self.plain = bool(self.dollars) or "\\" not in text
+
+    def all(self) -> list[Token] | None:
+        text, tokens, match = self.text, self.tokens, _TOKEN.match
+        while (found := match(text, self.at)) is not None:
+            start, self.at = self.at, found.end()
+            kind = found.lastindex
+            if kind == _SPACE:
+                self.spaced = True
+                continue
+            if len(tokens) >= MAX_TOKENS:
+                return None
+            if kind == _NUMBER:
+                tokens.append(Token("number", found[0].rstrip("."), start, self.spaced, self.plain))
+            elif kind == _LETTERS:
+                run = found[0]
+                name = "symbol" if run in _WORDS else "letters"
+                tokens.append(Token(name, run, start, self.spaced, self.plain))
+            elif kind == _COMMAND:
+                if not self._command(found[4], start):
+                    continue
+            elif not self._sign(found[0], start):
+                continue
+            self.spaced = False
+        tokens.append(Token("stop", "", len(text), self.spaced, False))
+        return tokens
+
+    def _sign(self, sign: str, start: int) -> bool:
+        """Add a sign; a spacing command, or a dollar around mathematics, is none."""
+        if sign in _SPACING:
+            self.spaced = True
+            return False
+        if sign == "$" and start in self.dollars:
+            self._dollar(start)
+            return False
+        if sign == "^" and (raised := _RAISED.match(self.text, start)):
+            self.at = raised.end()
+            sign = "°"
+        name = _SYMBOLS.get(sign, sign)
+        self.tokens.append(Token("symbol", name, start, self.spaced, self.plain))
+        return True
+
+    def _dollar(self, start: int) -> None:
+        self.spaced = True
+        if self.plain and self.tokens and _EMPTY_GAP.search(self.text, 0, start):
+            self.tokens.append(Token("symbol", "quad", start, True, False))
+        self.plain = not self.plain
+
+    def _command(self, name: str, start: int) -> bool:
+        """Add what a command stands for; one that only lays out the formula is nothing."""
+        if name in _LAYOUT and not (name in _FONTS and _BRACED.match(self.text, self.at)):
+            self.spaced = True
+            return False
+        if name in ("left", "right"):
+            return self._sized(name, start)
+        if name in _FONTS and (content := _BRACED.match(self.text, self.at)):
+            self.at = content.end()
+            self.tokens += _upright(name, content[1], start, self.spaced)
+            return True
+        if name in ("begin", "end") and (content := _BRACED.match(self.text, self.at)):
+            self.at = content.end()
+            if name == "begin" and (columns := _COLUMNS.match(self.text, self.at)):
+                self.at = columns.end()
+            environment = content[1].strip().rstrip("*")
+            self.tokens.append(Token(name, environment, start, self.spaced, False))
+            return True
+        if name in _HIDDEN:
+            hidden = _BRACED.match(self.text, self.at)
+            self.at = hidden.end() if hidden else self.at
+            self.spaced = True
+            return False
+        name = _SAME_COMMAND.get(name, name)
+        symbol = _COMMAND_SYMBOLS.get(name)
+        kind, shown = ("command", name) if symbol is None else ("symbol", symbol)
+        self.tokens.append(Token(kind, shown, start, self.spaced, self.plain))
+        return True
+
+    def _sized(self, name: str, start: int) -> bool:
+        r"""Pass `\left` and `\right`; of `\right.` remains that a bracket closes here."""
+        if invisible := _INVISIBLE.match(self.text, self.at):
+            self.at = invisible.end()
+            if name == "right":
+                self.tokens.append(Token("symbol", "right", start, self.spaced, False))
+                return True
+        elif angle := _ANGLE.match(self.text, self.at):
+            self.at = angle.end()
+            sign = "⟨" if angle[1] == "<" else "⟩"
+            self.tokens.append(Token("symbol", sign, start, self.spaced, False))
+            return True
+        self.spaced = True
+        return False
 
 
 _EMPTY_GAP: Final = re.compile(r"\$\s+\Z")
-
-
-def _made(match: re.Match[str], kind: str | None, spaced: bool, plain: bool) -> list[Token]:
-    start = match.start()
-    if kind == "number":
-        return [Token("number", match[0].rstrip("."), start, spaced, plain)]
-    if kind == "command":
-        name = match["command"]
-        name = _SAME_COMMAND.get(name, name)
-        symbol = _COMMAND_SYMBOLS.get(name)
-        kind, text = ("command", name) if symbol is None else ("symbol", symbol)
-        return [Token(kind, text, start, spaced, plain)]
-    if kind == "letters":
-        run = match[0]
-        return [Token("symbol" if run in _WORDS else "letters", run, start, spaced, plain)]
-    if kind == "symbol":
-        text = match[0]
-        return [Token("symbol", _SYMBOLS.get(text, text), start, spaced, plain)]
-    if kind == "raised":
-        return [Token("symbol", "°", start, spaced, plain)]
-    if kind == "upright":
-        return _upright(match, spaced)
-    assert kind is not None
-    return [Token(kind, match[kind], start, spaced, plain)]
-
-
 _TEXT_FONTS: Final = frozenset("text textrm textbf textit textnormal mbox hbox emph".split())
 _ROMAN_FONTS: Final = frozenset({"mathrm", "rm", "operatorname"})
+_FONTS: Final = (
+    _TEXT_FONTS
+    | _ROMAN_FONTS
+    | frozenset(
+        "mathbf mathit mathsf mathtt mathcal mathbb mathfrak mathscr boldsymbol bm bf".split()
+    )
+)
+_HIDDEN: Final = frozenset("hspace vspace mspace color textcolor phantom hphantom".split())
 
 
-def _upright(match: re.Match[str], spaced: bool) -> list[Token]:
+def _upright(font: str, content: str, start: int, spaced: bool) -> list[Token]:
     r"""Return what `\text{…}` and `\mathrm{…}` hold: a joiner, mathematics, or upright text."""
-    start, font, content = match.start(), match["font"], match["content"]
     bare = content.strip(" ~,;:").casefold()
     if bare in _WORDS:
         return [Token("symbol", bare, start, True, False)]
@@ -179,6 +244,7 @@ _DIGIT_COMMA: Final = re.compile(r"\d,\d{3}")
 _ANGLES: Final = re.compile(r"\s*<([^<>=]*,[^<>=]*)>\s*")
 _DOUBLE_DOLLAR: Final = re.compile(r"(?<!\\)\$\$")
 _DELIMITERS: Final = re.compile(r"(?<!\\)\\[()\[\]](?!\d*(?:pt|ex|em)\])")
+_SPACED_DIGITS: Final = re.compile(r"\d(?:\\[,; ]|[ ~\u2009\u202f])\d{3}")
 _BOXED: Final = re.compile(r"\\f?(?:boxed|box)\s*\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}")
 
 
@@ -187,13 +253,15 @@ def prepared(text: str) -> str:
     text = plain_unicode(text).strip()
     if "\\" in text:
         text = text.replace(r"\!", "")
-        text = _BOXED.sub(r" \1 ", text)
-        text = _DELIMITERS.sub(" $ ", text)
+        if "box" in text:
+            text = _BOXED.sub(r" \1 ", text)
+        if r"\(" in text or r"\[" in text:
+            text = _DELIMITERS.sub(" $ ", text)
     if "{,}" in text:
         text = _THOUSANDS_BRACE.sub("", text)
     if "$$" in text:
         text = _DOUBLE_DOLLAR.sub("$", text)
-    if " " in text or "\\" in text or "~" in text:
+    if _SPACED_DIGITS.search(text) is not None:
         text = _THOUSANDS_SPACE.sub(lambda m: re.sub(r"[^\d]", "", m[0]), text)
     if "<" in text and (angles := _ANGLES.fullmatch(text)):
         text = rf"\langle {angles[1]} \rangle"
@@ -237,10 +305,15 @@ def ungrouped(text: str) -> str:
 _MONEY: Final = re.compile(r"(?:(?<=[\s(])|^)\$(?=\s*-?[\d.])")
 
 
+_NO_DOLLARS: Final[frozenset[int]] = frozenset()
+
+
 def _math_dollars(text: str) -> frozenset[int]:
     r"""Return where the dollars stand that delimit mathematics; the others are money."""
     if "$" not in text:
-        return frozenset()
+        return _NO_DOLLARS
+    if len(text) > 1 and text[0] == text[-1] == "$" and text.find("$", 1) == len(text) - 1:
+        return frozenset((0, len(text) - 1))
     found = [i for i, char in enumerate(text) if char == "$" and text[i - 1 : i] != "\\"]
     if len(found) % 2 or (len(found) == len(_MONEY.findall(text)) and len(found) > 0):
         return frozenset()

@@ -26,8 +26,8 @@ from rlrewards.parameters import (
 )
 from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.conventions import Conventions
-from rlrewards.verify.echo import is_echo
 from rlrewards.verify.decision import Terms
+from rlrewards.verify.echo import is_echo
 from rlrewards.verify.equivalence import compare
 from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.many import grade_many

@@ -8,7 +8,14 @@ from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.ends import NoOrderError, below
 from rlrewards.verify.comparisons.exactly import different, equal, if_equal, undecided
 from rlrewards.verify.comparisons.families import compare_families
-from rlrewards.verify.comparisons.intervals import Piece, Pieces, is_point, normalized
+from rlrewards.verify.comparisons.intervals import (
+    EVERYTHING,
+    Piece,
+    Pieces,
+    common,
+    is_point,
+    normalized,
+)
 from rlrewards.verify.comparisons.matching import in_order, matched
 from rlrewards.verify.comparisons.naming import assignment
 from rlrewards.verify.comparisons.regions import Region, region
@@ -18,6 +25,7 @@ from rlrewards.verify.tree import (
     Builder,
     Expression,
     Intersection,
+    Listing,
     Named,
     Node,
     Relation,
@@ -26,6 +34,7 @@ from rlrewards.verify.tree import (
     Without,
     Words,
     symbols_of,
+    walk,
 )
 
 
@@ -34,7 +43,7 @@ def for_region(ours: Node, gold: Node, terms: Terms) -> Decision:
     if isinstance(ours, Relation) and (value := _set_assigned(ours)) is not None:
         if terms.echoes:
             return different("an assignment that stands in the question")
-        ours = value
+        return compare_nodes(value, gold, terms.inside())
     if (decision := compare_families(ours, gold, terms)) is not None:
         return decision
     target, found = region(gold), region(ours)
@@ -54,7 +63,7 @@ def _set_assigned(ours: Relation) -> Node | None:
     found = assignment(ours)
     if found is None or len(found.members) != 1 or isinstance(found.value, Expression):
         return None
-    return found.value if found.first_sign == "=" else None
+    return found.value if found.first_sign == "=" or region(ours) is None else None
 
 
 def compare_regions(ours: Region, gold: Region, terms: Terms) -> Decision:
@@ -102,6 +111,37 @@ def _pieces(ours: Sequence[Piece], gold: Sequence[Piece], terms: Terms) -> Decis
     )
 
 
+def compare_boxes(ours: Node, gold: Node, terms: Terms) -> Decision | None:
+    """Compare `x > 0, y > 0` variable by variable; None where a side is no such list."""
+    found, target = _box(ours), _box(gold)
+    if found is None or target is None:
+        return None
+    names = sorted({*found, *target}, key=repr)
+    anything = Region(None, EVERYTHING)
+    return all_of(
+        compare_regions(found.get(name, anything), target.get(name, anything), terms)
+        for name in names
+    )
+
+
+def _box(node: Node) -> dict[Node, Region] | None:
+    """Return the region of each variable of several conditions, all of which hold somewhere."""
+    conditions = node.items if isinstance(node, Listing) else (node,)
+    if isinstance(node, Listing) and {"or", ":"} & node.joiners:
+        return None
+    grouped: dict[Node, list[Pieces]] = {}
+    for condition in conditions:
+        found = region(condition) if isinstance(condition, Relation) else None
+        if found is None or found.variable is None:
+            return None
+        grouped.setdefault(found.variable, []).append(found.pieces)
+    try:
+        box = {name: Region(name, common(parts)) for name, parts in grouped.items()}
+    except NoOrderError:
+        return None
+    return box if all(item.pieces for item in box.values()) else None
+
+
 # ---------------------------------------------------------------------------------------------
 # Sets that are no region
 
@@ -126,7 +166,7 @@ def _same_notation(ours: Node, gold: Node, terms: Terms) -> Decision:
 def _builders(ours: Builder, gold: Builder, terms: Terms) -> Decision:
     """Compare element, domain and conditions, the letter of the element renamed."""
     if terms.conventions.parameters and ours.element != gold.element:
-        if gold.element in symbols_below(ours):
+        if gold.element in walk(ours):
             return undecided("a letter that is taken")
         renamed = substituted(ours, ours.element, gold.element)
         assert isinstance(renamed, Builder)
@@ -141,10 +181,3 @@ def _builders(ours: Builder, gold: Builder, terms: Terms) -> Decision:
     if not ours.conditions and not gold.conditions:
         return equal("the same set")
     return matched(ours.conditions, gold.conditions, terms)
-
-
-def symbols_below(node: Node) -> set[Node]:
-    """Return all nodes of a tree."""
-    from rlrewards.verify.tree import walk
-
-    return {*walk(node)}

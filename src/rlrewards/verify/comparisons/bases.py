@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+from typing import Final
+
 from rlrewards.verify.comparisons.exactly import different, equal, undecided
 from rlrewards.verify.comparisons.relations import chain_for_value
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import Based, Expression, Node, Number, Product, Relation, Symbol
+
+MAX_DIGITS: Final = 2_000
 
 
 def for_based(ours: Node, gold: Based, terms: Terms) -> Decision:
@@ -36,16 +41,20 @@ def _without_zeros(digits: str) -> str:
     return digits.upper().lstrip("0") or "0"
 
 
-MAX_DIGITS = 2_000
-
-
 def _digits(node: Node) -> str | None:
     """Return the digits of a whole number, letters among them: `1A` is read as 1·A."""
     if isinstance(node, Product):
-        parts = [_digits(factor) for factor in node.factors]
-        return None if None in parts else "".join(filter(None, parts))
+        return _joined(node.factors)
     if isinstance(node, Symbol):
         return node.name.upper() if node.name.isalpha() else None
     if isinstance(node, Number) and node.value.q == 1 and node.digits is None and node.value >= 0:
         return str(node.value.p) if node.value.height_bits() < 3 * MAX_DIGITS else None
     return None
+
+
+def _joined(factors: tuple[Node, ...]) -> str | None:
+    """Join digits and letters that stand side by side; two numbers are a product."""
+    parts = [_digits(factor) for factor in factors]
+    if any(isinstance(a, Number) and isinstance(b, Number) for a, b in pairwise(factors)):
+        return None
+    return None if None in parts else "".join(filter(None, parts))

@@ -36,7 +36,6 @@ from rlrewards.verify.tree import (
 BOUND: Final = Symbol("k∈ℤ")
 """The letter that all parameters are renamed to; no answer can write it."""
 
-USUAL_LETTERS: Final = frozenset({"k", "n", "m"})
 MAX_RESIDUES: Final = 1_000
 MAX_LINES: Final = 24
 
@@ -196,13 +195,10 @@ def _for_single(ours: Family, gold: Node, terms: Terms) -> Decision:
     letters = {letter for value in values for letter in symbols_of(value)}
     if not letters and all(isinstance(value, Expression) for value in values):
         return different("a family for single values")
-    bound = ours.letter.name if ours.letter.name in letters else ""
-    if not bound and len(letters) == 1 and letters <= USUAL_LETTERS:
-        bound = next(iter(letters)) if terms.conventions.parameters else ""
-    if not bound:
+    if ours.letter.name not in letters:
         return undecided("a family for an expression")
-    items = tuple(substituted(value, Symbol(bound), BOUND) for value in values)
-    return _both(ours, Family(name, items, Symbol(bound), ours.domain), terms)
+    items = tuple(substituted(value, ours.letter, BOUND) for value in values)
+    return _both(ours, Family(name, items, ours.letter, ours.domain), terms)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -232,14 +228,13 @@ def _lattices(ours: Sequence[Node], gold: Sequence[Node]) -> Decision:
     target = [_placed(*line, origin, unit) for line in lines[0] if line is not None]
     found = [_placed(*line, origin, unit) for line in lines[1] if line is not None]
     if None in target or None in found:
-        return _unplaced(found, target)
+        return undecided("families whose periods or starts have no known ratio")
     residues = _residues(found, target)
     if residues is None:
         return undecided("families with many members to a period")
     return equal("the same lattice") if residues[0] == residues[1] else different("another lattice")
 
 
-_Outside: Final = (None, None)
 _Placed = tuple[Any, Any] | None
 
 
@@ -257,10 +252,6 @@ def _multiple(node: Node, unit: Node) -> Any:
         return flint.fmpq(0)
     holds, factor = proportion(node, unit)
     return factor if holds else None
-
-
-def _unplaced(ours: Sequence[_Placed], gold: Sequence[_Placed]) -> Decision:
-    return undecided("families whose periods or starts have no known ratio")
 
 
 def _residues(ours: Sequence[_Placed], gold: Sequence[_Placed]) -> tuple[set[Any], set[Any]] | None:

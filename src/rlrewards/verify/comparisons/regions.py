@@ -40,6 +40,9 @@ from rlrewards.verify.tree import (
 )
 
 ORDER: Final = frozenset("<>≤≥≠")
+UNKNOWNS: Final = frozenset(map(Symbol, ("x", "y", "z", "t", "theta")))
+"""Of two names, `x > a` speaks of the one that is usually unknown."""
+
 MAX_ENUMERATED: Final = 60
 
 
@@ -160,6 +163,8 @@ def _position_of_variable(members: tuple[Node, ...]) -> int | None:
     if len(members) != 2:
         return None
     named = [index for index in (0, 1) if name_of(members[index]) is not None]
+    if len(named) == 2:
+        named = [index for index in named if members[index] in UNKNOWNS]
     return named[0] if len(named) == 1 else None
 
 

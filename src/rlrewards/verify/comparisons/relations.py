@@ -27,10 +27,12 @@ from rlrewards.verify.comparisons.naming import (
 from rlrewards.verify.comparisons.regions import ORDER, Region, region
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import (
+    Apply,
     Approximate,
     Expression,
     Node,
     Relation,
+    Symbol,
     Words,
     symbols_of,
     walk,
@@ -43,7 +45,7 @@ def for_relation(ours: Node, gold: Relation, terms: Terms) -> Decision:
     """Compare with a reference that is a relation."""
     if (decision := compare_families(ours, gold, terms)) is not None:
         return decision
-    if ORDER & {*gold.signs}:
+    if (ORDER | {"∉"}) & {*gold.signs}:
         return _for_inequality(ours, gold, terms)
     found = assignment(gold)
     if found is not None:
@@ -56,8 +58,6 @@ def for_relation(ours: Node, gold: Relation, terms: Terms) -> Decision:
         return undecided(f"a {type(ours).__name__.lower()} for a relation")
     if gold.signs == ours.signs == ("=",):
         return compare_equations(ours, gold, terms)
-    if {*gold.signs} == {*ours.signs} == {"∉"}:
-        return _for_inequality(ours, gold, terms)
     return same_members(ours, gold, terms)
 
 
@@ -160,7 +160,7 @@ def value_of(ours: Node, terms: Terms) -> Node | Decision:
 def _for_assignment(ours: Node, gold: Relation, target: Assignment, terms: Terms) -> Decision:
     value = _last(target.members, (target.first_sign, *target.signs))
     found = assignment(ours)
-    if found is not None and found.name == target.name:
+    if found is not None and _same_names(found.name, target.name):
         return _same_name(found, target, value, terms)
     if not isinstance(ours, Relation):
         return _bare_for_assignment(ours, target, value, terms)
@@ -184,6 +184,17 @@ def _same_name(found: Assignment, target: Assignment, value: Node, terms: Terms)
     if len(found.members) > 1 or found.first_sign == "=":
         return compare_assigned(found, value, terms)
     return compare_nodes(found.value, value, terms.inside())
+
+
+def _same_names(ours: Node, gold: Node) -> bool:
+    """Whether two names are one; `y` is also `f(x)`."""
+    if Symbol("y") in (ours, gold):
+        ours, gold = (Symbol("y") if _is_function(name) else name for name in (ours, gold))
+    return ours == gold
+
+
+def _is_function(name: Node) -> bool:
+    return isinstance(name, Apply) and len(name.name) == 1 and name.arguments == (Symbol("x"),)
 
 
 def _bare_for_assignment(ours: Node, target: Assignment, value: Node, terms: Terms) -> Decision:

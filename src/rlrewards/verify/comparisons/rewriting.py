@@ -16,6 +16,7 @@ from rlrewards.verify.tree import (
     Approximate,
     Based,
     Expression,
+    Matrix,
     Measure,
     Negative,
     Node,
@@ -115,5 +116,10 @@ def _unmarked(node: Node) -> Node:
 
 
 def is_plain(node: Node) -> bool:
-    """Whether a tree is an expression through and through, without marks."""
-    return all(isinstance(item, Expression) and not isinstance(item, MARKS) for item in walk(node))
+    """Whether a tree is an expression through and through, without marks.
+
+    Matrices may stand in it, as that of a determinant does.
+    """
+    return all(
+        isinstance(item, Expression | Matrix) and not isinstance(item, MARKS) for item in walk(node)
+    ) and not isinstance(node, Matrix)
