@@ -53,6 +53,17 @@ _NAMES: Final = (
 _INVERSE: Final = {name: f"arc{name}" for name in "sin cos tan cot sec csc sinh cosh tanh".split()}
 
 
+KNOWN: Final = frozenset(
+    """
+    subsetneq supset supseteq ni forall exists nexists neg gets leftarrow mapsto impliedby propto
+    nmid ll gg inf sup limsup liminf argmax argmin dim ker rank tr trace deg hom Pr circ star
+    oplus otimes ominus top bot brace atop vdots ddots therefore because aleph imath jmath erf wp
+    partial nabla iint iiint oint stackrel overset substack mathbb mathcal text mathrm not
+    """.split()
+)
+"""Commands of well-formed mathematics that is not read here."""
+
+
 def is_function(name: str) -> bool:
     """Whether this is the name of a known function."""
     return name in _NAMES

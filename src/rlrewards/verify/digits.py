@@ -21,6 +21,8 @@ _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def value_of(text: str) -> Any:
     """Return the exact value of digits with at most one point."""
     whole, _, places = text.partition(".")
+    if not places and len(whole) < 19:
+        return flint.fmpq(int(whole))
     return flint.fmpq(flint.fmpz((whole or "0") + places), flint.fmpz(10) ** len(places))
 
 

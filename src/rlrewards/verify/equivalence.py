@@ -21,6 +21,7 @@ from rlrewards.verify.parse import readings
 from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import symbolic
 from rlrewards.verify.text import compare_text, is_prose
+from rlrewards.verify.tokens import same_symbols, symbols
 from rlrewards.verify.tree import Listing, Node, Unparsed
 from rlrewards.verify.verdict import Status, Tier
 
@@ -51,13 +52,16 @@ def compare(answer: str, reference: str, terms: Terms) -> Decision:
 
 
 def _string(answer: str, reference: str, terms: Terms) -> Decision | None:
-    if normalize(answer) == normalize(reference) != "":
+    ours, gold = symbols(answer), symbols(reference)
+    if ours and gold and len(gold) > 1 and same_symbols(ours, gold):
         return equal(Tier.STRING, "the same text")
     return None
 
 
 _NAME: Final = re.compile(r"[A-Za-z]|[A-Z]{2,}")
-_CHOICE: Final = re.compile(r"(?:[Oo]ption\s+)?[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*(\S.*))?", re.DOTALL)
+_CHOICE: Final = re.compile(
+    r"(?:[Oo]ption\s+)?[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*(\S.*))?", re.DOTALL
+)
 _OTHER_LETTER: Final = re.compile(
     r"(?<![\w'])[A-Z](?![\w'])|\b(?:not|no|wrong|incorrect|or)\b", re.IGNORECASE
 )
@@ -65,8 +69,8 @@ _OTHER_LETTER: Final = re.compile(
 
 def _names(answer: str, reference: str, terms: Terms) -> Decision | None:
     """Compare with a reference that is a letter, or a run of capitals: the name of something."""
-    name = normalize(reference)
-    if not _NAME.fullmatch(name):
+    gold = symbols(reference)
+    if gold is None or len(gold) != 2 or not _NAME.fullmatch(name := gold[0].text):
         return None
     other = normalize(answer)
     option = _CHOICE.fullmatch(other) if len(name) == 1 and name.isupper() else None

@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from rlrewards.verify import amounts, digits, marks, names
 from rlrewards.verify.brackets import BRACKETS, CLOSERS, CLOSING, OPENING
-from rlrewards.verify.commands import COMMANDS
+from rlrewards.verify.commands import COMMANDS, KNOWN
 from rlrewards.verify.environments import environment
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
@@ -52,7 +52,7 @@ _BINDING: Final[dict[str, int]] = {
     "pmod": MODULUS,
 }
 _BETWEEN: Final = {"to": RATIO, "x": PRODUCT}
-_KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "@@"])
+_KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "∪", "∩", "⊥", "∥"])
 _NEGATED: Final = {"=": "≠", "∈": "∉"}
 
 
@@ -105,11 +105,12 @@ class Parser:
     def is_next(self, *texts: str) -> bool:
         """Whether the next symbol is one of these signs."""
         token = self.tokens[self.at]
-        return token.kind == "symbol" and token.text in texts
+        return token.text in texts and token.kind == "symbol"
 
     def skip(self, *texts: str) -> bool:
         """Pass one of these signs, if it is next."""
-        if self.is_next(*texts):
+        token = self.tokens[self.at]
+        if token.text in texts and token.kind == "symbol":
             self.at += 1
             return True
         return False
@@ -142,6 +143,8 @@ class Parser:
         while True:
             self._skip_gaps()
             found.append(self.item())
+            if self.token.kind == "stop":
+                break
             separators = self._joiners(joiners)
             if not separators and self._is_gap_between_relations(found[-1]):
                 separators = {","}
@@ -154,10 +157,10 @@ class Parser:
 
     def item(self) -> Node:
         """Read one item: an expression or a relation, perhaps marked as approximate."""
-        if self.skip("≈", "~"):
-            return Approximate(self.expression())
-        if self.token.kind == "symbol" and self.token.text == "=":
-            self.take()
+        if self.token.kind == "symbol":
+            if self.skip("≈", "~"):
+                return Approximate(self.expression())
+            self.skip("=")
         return self.expression()
 
     def _joiners(self, joiners: tuple[str, ...]) -> set[str]:
@@ -173,7 +176,7 @@ class Parser:
         return found
 
     def _skip_gaps(self) -> None:
-        while self.is_next("quad"):
+        while self.tokens[self.at].text == "quad":
             self.at += 1
 
     def _is_gap_between_relations(self, item: Node) -> bool:
@@ -309,7 +312,7 @@ class Parser:
         if kind == "command":
             handler = COMMANDS.get(token.text)
             if handler is None:
-                self.fail(f"a known command instead of \\{token.text}", known=False)
+                self.fail(f"another command than \\{token.text}", known=token.text in KNOWN)
             self.at += 1
             return handler(self)
         if kind in ("text", "roman"):
@@ -468,6 +471,9 @@ class Parser:
     def group(self) -> Node:
         """Read `{…}`: invisible around one thing, a set around several."""
         self.expect("{")
+        if self.token.kind == "number" and self.peek().text == "}":  # most groups
+            self.at += 2
+            return digits.decimal(self.tokens[self.at - 2].text)
         saved, self.open_bars = self.open_bars, []
         inner = self._with_over(self.items())
         self.open_bars = saved

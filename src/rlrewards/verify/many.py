@@ -54,22 +54,19 @@ def grade_many(
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")
     checked = _checked(pairs)
-    stream = _alone(verifier, checked, math.inf if workers == 1 else ALONE_SECONDS)
-    if workers > 1:
-        stream = itertools.chain(stream, _together(verifier, checked, workers))
     verdicts: list[Verdict] = []
-    with contextlib.closing(_reported(stream, progress)) as reported:
-        verdicts.extend(reported)
+
+    def take(stream: Iterable[Verdict]) -> None:
+        for verdict in stream:
+            verdicts.append(verdict)
+            if progress is not None:
+                progress(len(verdicts))
+
+    take(_alone(verifier, checked, math.inf if workers == 1 else ALONE_SECONDS))
+    if workers > 1:
+        with contextlib.closing(_together(verifier, checked, workers)) as rest:
+            take(rest)
     return verdicts
-
-
-def _reported(
-    stream: Iterator[Verdict], progress: Callable[[int], object] | None
-) -> Generator[Verdict, None, None]:
-    for done, verdict in enumerate(stream, start=1):
-        yield verdict
-        if progress is not None:
-            progress(done)
 
 
 def _checked(pairs: Iterable[Any]) -> Iterator[Pair]:
@@ -102,12 +99,17 @@ def _alone(verifier: Verifier, pairs: Iterator[Pair], seconds: float) -> Iterato
             return
 
 
-def _together(verifier: Verifier, pairs: Iterator[Pair], workers: int) -> Iterator[Verdict]:
+def _together(
+    verifier: Verifier, pairs: Iterator[Pair], workers: int
+) -> Generator[Verdict, None, None]:
     """Grade in processes, a chunk each at a time; start none when no pair is left."""
     chunks = iter(lambda: [*itertools.islice(pairs, CHUNK)], [])
     ahead: deque[Future[list[Verdict]]] = deque()
+    first = next(chunks, None)
+    if first is None:
+        return
     with _Crew(verifier, workers) as crew:
-        for chunk in chunks:
+        for chunk in itertools.chain([first], chunks):
             ahead.append(crew.submit(chunk))
             if len(ahead) >= CHUNKS_AHEAD * workers:
                 yield from ahead.popleft().result()
@@ -124,18 +126,25 @@ class _Crew:
         for _ in range(size):
             self._idle.put(None)
         self._all: list[_Grader] = []
+        self._closed = False
         self._threads = ThreadPoolExecutor(size, thread_name_prefix="rlrewards-grade-many")
 
     def __enter__(self) -> _Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._closed = True
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._kill()  # so that no thread waits for one
+        self._threads.shutdown(wait=True)
+        self._kill()  # one that a thread was starting
+
+    def _kill(self) -> None:
         for grader in [*self._all]:
             grader.kill()
-        self._threads.shutdown(wait=True)
 
     def submit(self, chunk: list[Pair]) -> Future[list[Verdict]]:
+        """Have a chunk graded by the first process that is free."""
         return self._threads.submit(self._grade, chunk)
 
     def _grade(self, chunk: list[Pair]) -> list[Verdict]:
@@ -150,7 +159,7 @@ class _Crew:
             if grader is not None:
                 grader.kill()
                 grader = None
-            return [self._verifier.grade(*pair) for pair in chunk]
+            return [] if self._closed else [self._verifier.grade(*pair) for pair in chunk]
         finally:
             self._idle.put(grader)
 
@@ -219,7 +228,7 @@ def _receive(pipe: BinaryIO | Any) -> Any:
 def _exactly(pipe: BinaryIO | Any, size: int) -> bytes:
     data = pipe.read(size)
     if len(data) != size:
-        raise EOFError("the pipe is closed")
+        raise ConnectionError("the pipe is closed")
     return bytes(data)
 
 

@@ -12,12 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 from rlrewards.verify.grammar import ParseError, Parser
+from rlrewards.verify.normalize import REMEMBERED_LENGTH
 from rlrewards.verify.number_words import number_named
-from rlrewards.verify.tokens import MAX_TOKENS, Token, tokenize, ungrouped
+from rlrewards.verify.tokens import MAX_TOKENS, symbols, ungrouped
 from rlrewards.verify.tree import Named, Node, Number, Unparsed, Words
 
 MAX_LENGTH: Final = 20_000
-REMEMBERED_LENGTH: Final = 400
 
 
 def parse(text: str) -> Node | Unparsed:
@@ -62,7 +62,7 @@ def _readings(text: str) -> tuple[Node, ...] | Unparsed:
         found.append(_other(_read(grouped, tight=True)[0], first))
     if grouped != plain and _PADDED.search(plain) is None:
         found.append(_other(_read(plain)[0], first))
-    return tuple(dict.fromkeys(found))
+    return tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))
 
 
 _readings_short = lru_cache(maxsize=4096)(_readings)
@@ -77,12 +77,12 @@ def _other(found: Node | Unparsed, first: Node) -> Node:
 
 
 def _read(text: str, *, tight: bool = False) -> tuple[Node | Unparsed, bool]:
-    tokens = tokenize(text)
+    tokens = symbols(text)
     if tokens is None:
         return Unparsed(0, f"at most {MAX_TOKENS} symbols", known=True), False
     if tokens[0].kind == "stop":
         return Unparsed(0, "an answer"), False
-    parser = Parser(tokens, tight=tight)
+    parser = Parser([*tokens], tight=tight)
     try:
         tree = parser.whole()
     except ParseError as error:
@@ -116,6 +116,7 @@ def _without_lead(text: str) -> str:
 
 _FONT: Final = re.compile(r"\\(?:text|mathrm|textrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
 _LONGEST_PHRASE: Final = 120
+_NO_PHRASE: Final = re.compile(r"[\d=+^_<>/|(),]|\A\W*[A-Za-z]?\W*\Z")
 _STARTS: Final = ("no ", "there is no ", "there are no ", "there is no such ", "has no ")
 _EMPTY: Final = frozenset(
     [
@@ -144,7 +145,7 @@ _REALS: Final = frozenset(
 
 def _phrase(text: str) -> Node | None:
     """Return the set, or the number, that a whole text names in words."""
-    if len(text) > _LONGEST_PHRASE or not any(char.isalpha() for char in text):
+    if len(text) > _LONGEST_PHRASE or _NO_PHRASE.search(text) is not None:
         return None
     words = " ".join(_FONT.sub(r" \1 ", text).replace("$", " ").casefold().split()).strip(" .!")
     if words in _EMPTY:
@@ -163,4 +164,3 @@ def _fmpq(value: int) -> object:
     return flint.fmpq(value)
 
 
-__all__ = ["Approximate", "Token", "parse", "readings"]

@@ -7,9 +7,10 @@ one spelling, and settles what a comma or a space between digits means before th
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
 
-from rlrewards.verify.normalize import plain_unicode
+from rlrewards.verify.normalize import REMEMBERED_LENGTH, plain_unicode
 
 MAX_TOKENS: Final = 4_000
 
@@ -60,7 +61,8 @@ _ANGLE: Final = re.compile(r"\s*([<>])")
 
 _COMMAND_SYMBOLS: Final = {
     "leq": "≤", "le": "≤", "leqslant": "≤", "lt": "<", "geq": "≥", "ge": "≥", "geqslant": "≥",
-    "gt": ">", "neq": "≠", "ne": "≠", "approx": "≈", "doteq": "≈", "bullet": "*", "simeq": "≈", "in": "∈",
+    "gt": ">", "neq": "≠", "ne": "≠", "approx": "≈", "doteq": "≈", "bullet": "*",
+    "simeq": "≈", "in": "∈",
     "notin": "∉", "subset": "⊂", "subseteq": "⊆", "equiv": "≡", "sim": "~", "to": "→",
     "rightarrow": "→", "longrightarrow": "→", "perp": "⊥", "parallel": "∥", "cup": "∪",
     "bigcup": "∪", "cap": "∩", "bigcap": "∩", "setminus": "∖", "backslash": "∖", "times": "*",
@@ -85,7 +87,8 @@ _SAME_COMMAND: Final = {
     "tg": "tan", "ctg": "cot", "textdegree": "degree", "varepsilon": "epsilon",
     "vartheta": "theta", "varphi": "phi", "arsinh": "arcsinh", "arcosh": "arccosh",
     "artanh": "arctanh", "widehat": "hat", "overrightarrow": "vec", "underbar": "underline",
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "widetilde": "tilde", "uline": "underline",
+    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "widetilde": "tilde",
+    "uline": "underline",
 }  # fmt: skip
 _WORDS: Final = frozenset({"and", "or", "mod"})
 _SETS: Final = {"R": "reals", "N": "naturals", "Z": "integers", "Q": "rationals", "C": "complexes"}
@@ -98,6 +101,39 @@ def tokenize(text: str) -> list[Token] | None:
     ['(', 'x', '≤', 'frac', '12', ')', '']
     """
     return _Tokenizer(prepared(text)).all()
+
+
+Symbols: TypeAlias = tuple[Token, ...]
+
+
+def symbols(text: str) -> Symbols | None:
+    """Return what `tokenize` returns; that of short texts is remembered for a while."""
+    return _symbols_short(text) if len(text) <= REMEMBERED_LENGTH else _symbols(text)
+
+
+def _symbols(text: str) -> Symbols | None:
+    found = tokenize(text)
+    return None if found is None else tuple(found)
+
+
+_symbols_short = lru_cache(maxsize=1024)(_symbols)
+
+
+def same_symbols(left: Symbols, right: Symbols) -> bool:
+    """Whether two texts are spelled alike, layout aside.
+
+    A space counts where it tells a unit from a variable: 5 m from 5m.
+    """
+    return len(left) == len(right) and all(
+        one.text == other.text
+        and one.kind == other.kind
+        and (
+            one.kind != "letters"
+            or (one.spaced and one.plain) == (other.spaced and other.plain)
+        )
+        for one, other in zip(left[:-1], right[:-1], strict=True)
+        if one is not other
+    )
 
 
 class _Tokenizer:
@@ -239,7 +275,7 @@ _THOUSANDS_BRACE: Final = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
 _THOUSANDS_SPACE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}(?:(?:\\,|\\ |\\;|[ ~\u2009\u202f])\d{3})+(?![\d/]|,\d|\s*/)"
 )
-_GROUPED: Final = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])")
+_GROUPED: Final = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
 _DIGIT_COMMA: Final = re.compile(r"\d,\d{3}")
 _ANGLES: Final = re.compile(r"\s*<([^<>=]*,[^<>=]*)>\s*")
 _DOUBLE_DOLLAR: Final = re.compile(r"(?<!\\)\$\$")
@@ -271,7 +307,7 @@ def prepared(text: str) -> str:
 def without_final_stop(text: str) -> str:
     """Return the text without the full stops, commas and dollars that end it."""
     while text[-1:] in (".", ",", ";", ":") and text[-2:] != "..":
-        if text[-2:-1] == "\\" and text[-1] != ".":
+        if (text[-2:-1] == "\\" and text[-1] != ".") or text.endswith("\\right."):
             break
         text = text[:-1].rstrip()
     return text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
-from rlrewards.verify.comparisons.ends import NoOrderError, below
+from rlrewards.verify.comparisons.ends import NoOrderError
 from rlrewards.verify.comparisons.exactly import different, equal, if_equal, undecided
 from rlrewards.verify.comparisons.families import compare_families
 from rlrewards.verify.comparisons.intervals import (
@@ -75,18 +75,12 @@ def compare_regions(ours: Region, gold: Region, terms: Terms) -> Decision:
     ):
         return different("a relation for a set, or a set for a relation")
     if len(ours.pieces) == len(gold.pieces) == 1:
-        return _single(ours.pieces[0], gold.pieces[0], terms)
+        return _pieces(ours.pieces, gold.pieces, terms)
     try:
         left, right = normalized(ours.pieces), normalized(gold.pieces)
     except NoOrderError:
         return _as_written(ours.pieces, gold.pieces, terms)
     return _pieces(left, right, terms)
-
-
-def _single(ours: Piece, gold: Piece, terms: Terms) -> Decision:
-    if below(ours.high, ours.low):
-        return undecided("an interval whose ends are the wrong way round")
-    return _pieces((ours,), (gold,), terms)
 
 
 def _as_written(ours: Pieces, gold: Pieces, terms: Terms) -> Decision:

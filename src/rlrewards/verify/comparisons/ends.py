@@ -64,11 +64,3 @@ def _by_balls(left: Node, right: Node) -> int:
         if not low.overlaps(high):
             return 1 if low > high else -1
     raise NoOrderError
-
-
-def below(left: Node, right: Node) -> bool:
-    """Whether `left` is provably below `right`; False where nobody can tell."""
-    try:
-        return order(left, right) < 0
-    except NoOrderError:
-        return False

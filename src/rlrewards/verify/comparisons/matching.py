@@ -34,14 +34,51 @@ def matched(
     if max(len(ours), len(gold)) > MAX_ITEMS:
         return undecided(f"more than {MAX_ITEMS} items")
     if as_sets:
-        ours, gold = _distinct(ours, gold, terms)
+        return _as_sets(ours, gold, terms)
     if len(ours) != len(gold):
         return different(f"{len(ours)} items for {len(gold)}")
     same = Counter(map(_key, ours)) & Counter(map(_key, gold))
     left, right = _without(ours, same), _without(gold, same)
     if len(right) > MAX_LEFTOVERS:
         return undecided(f"{len(right)} items to be paired")
-    return _paired([[compare_nodes(a, b, terms.inside()) for a in left] for b in right])
+    table = _table(left, right, terms)
+    return table if isinstance(table, Decision) else _paired(table)
+
+
+def _as_sets(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decision:
+    """Compare two sets; costlier proofs that two items are one only where the counts differ."""
+    left, right = ([*{_key(item): item for item in items}.values()] for items in (ours, gold))
+    if len(left) == len(right):
+        return matched(left, right, terms)
+    if max(len(left), len(right)) > MAX_LEFTOVERS:
+        return (
+            different(f"{len(left)} items for {len(right)}")
+            if _all_numbers([*left, *right])
+            else undecided(f"{len(right)} items to be paired")
+        )
+    table = _table(left, right, terms) if left else different("no items")
+    if isinstance(table, Decision):
+        return table
+    left, right = _distinct(left, terms), _distinct(right, terms)
+    if len(left) != len(right):
+        return different(f"{len(left)} items for {len(right)}")
+    return matched(left, right, terms)
+
+
+def _all_numbers(items: Sequence[Node]) -> bool:
+    return all(isinstance(_key(item), tuple) for item in items)
+
+
+def _table(
+    ours: Sequence[Node], gold: Sequence[Node], terms: Terms
+) -> list[list[Decision]] | Decision:
+    """Compare all with all, a row for each item of the reference; DIFFERENT if one has no match."""
+    rows: list[list[Decision]] = []
+    for item in gold:
+        rows.append([compare_nodes(other, item, terms.inside()) for other in ours])
+        if all(decision.is_different for decision in rows[-1]):
+            return different("an item that the answer does not have")
+    return rows
 
 
 def _key(item: Node) -> Hashable:
@@ -63,17 +100,8 @@ def _without(items: Sequence[Node], taken: Counter[Hashable]) -> list[Node]:
     return left
 
 
-def _distinct(
-    ours: Sequence[Node], gold: Sequence[Node], terms: Terms
-) -> tuple[Sequence[Node], Sequence[Node]]:
-    """Drop what repeats; costlier proofs that two items are one only where the counts differ."""
-    left, right = ([*{_key(item): item for item in items}.values()] for items in (ours, gold))
-    if len(left) == len(right) or max(len(left), len(right)) > MAX_LEFTOVERS:
-        return left, right
-    return _really_distinct(left, terms), _really_distinct(right, terms)
-
-
-def _really_distinct(items: Sequence[Node], terms: Terms) -> list[Node]:
+def _distinct(items: Sequence[Node], terms: Terms) -> list[Node]:
+    """Drop every item that is provably one before it."""
     kept: list[Node] = []
     for item in items:
         if not any(surely_same(item, other, terms) for other in kept):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from rlrewards.verify.comparisons.ends import NoOrderError
+from rlrewards.verify.comparisons.ends import NoOrderError, order
 from rlrewards.verify.comparisons.intervals import (
     EVERYTHING,
     Piece,
@@ -88,7 +88,17 @@ def _interval(node: Bracket) -> Region | None:
     low, high = node.items
     if not (isinstance(low, Expression) and isinstance(high, Expression)):
         return None
+    if _is_backwards(low, high):
+        return None
     return Region(None, (Piece(low, node.left in "(]", high, node.right in ")["),))
+
+
+def _is_backwards(low: Node, high: Node) -> bool:
+    """Whether two ends are no interval's: (45, 1) is a point, and no way to write ∅."""
+    try:
+        return low == high or order(low, high) > 0
+    except NoOrderError:
+        return False
 
 
 def _points(node: Set) -> Region | None:
@@ -184,7 +194,7 @@ def _between(name: Node, bounds: list[Any]) -> Region | None:
             piece = piece._replace(low=end, low_open=is_open)
         else:
             piece = piece._replace(high=end, high_open=is_open)
-    return Region(name, (piece,))
+    return None if _is_backwards(piece.low, piece.high) else Region(name, (piece,))
 
 
 def _membership(name: Node, container: Node, *, inside: bool) -> Region | None:
