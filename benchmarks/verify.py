@@ -1,107 +1,304 @@
-"""Grade real completions with rlrewards and with Math-Verify, and print where they differ.
+"""Grade real and generated pairs with rlrewards and with Math-Verify: speed, then accuracy.
 
-    python benchmarks/verify.py [--list]
+    python benchmarks/verify.py [--quick] [--list] [--corpus NAME …] [--out runs/verify]
 
-Accuracy first: against the authors' labels where a corpus has them. Then pairs a second, both in
-this run, in one process, on the same pairs, caches empty. The corpora are read from the folder that
-`RLREWARDS_DATA` names; without it only the completions that ship with the examples are graded.
-`--list` prints every disagreement.
+Speed first: one process, caches cold, nothing remembered from pair to pair. Ours runs on every
+pair, Math-Verify on a random subset (it needs minutes for all), and the ratio is between both on
+that subset. Then the accuracy tables: authors' labels, references against themselves and against
+each other, rewritings, echoes of the question. Last, a pool with one power tower in a hundred pairs.
+
+Real data is read from the folder that `RLREWARDS_DATA` names; without it only the corpus that ships
+here is graded. Everything printed goes to `report.txt` in the output folder too, beside the lists
+of what to look at and the latency curves.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
 import json
-import logging
-import os
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+import platform
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-import rlrewards as rr
+from verification import accuracy, corpora, plots, pool
+from verification.accuracy import Finding
+from verification.corpora import Case
+from verification.graders import Grader, Timed, math_verify, ours, timed
 
-ROOT = Path(__file__).resolve().parents[1]
-Row = dict[str, Any]
-
-
-def corpora() -> Iterator[tuple[str, list[Row]]]:
-    """Yield the corpora that are there, by name."""
-    folder = Path(os.environ.get("RLREWARDS_DATA", ROOT.parent / "shared" / "data"))
-    for name in ("gsm8k_completions", "math_completions"):
-        path = folder / f"{name}.jsonl.gz"
-        if path.exists():
-            with gzip.open(path, "rt", encoding="utf-8") as lines:
-                yield name, [json.loads(line) for line in lines]
-    lines = (ROOT / "examples" / "data" / "completions.jsonl").read_text(encoding="utf-8")
-    rows = [json.loads(line) for line in lines.splitlines()]
-    yield "examples", [row for row in rows if not row.get("options")]
+SEED = 20261101
+TIERS = ("string", "exact", "numeric", "symbolic", "text", "choice", "none")
+COMPLETIONS = ("gsm8k_completions", "math_completions")
 
 
-def ours() -> Callable[[Row], str]:
-    """Return a grader that remembers nothing."""
-    verifier = rr.Verifier(cache_size=0)
-    return lambda row: verifier.grade(row["completion"], row["reference"]).status.value
+@dataclass(frozen=True)
+class Plan:
+    """How much of everything is done."""
+
+    peer_pairs: int = 300
+    peer_completions: int = 6000
+    peer_rewritten: int = 1000
+    cross_pairs: int = 200_000
+    cross_seconds: float = 120.0
+    peer_echo_rows: int = 340
+    pool_pairs: int = 4000
+    pool_peer_pairs: int = 200
+    ours_most: int | None = None
+    self_most: int | None = None
 
 
-def math_verify() -> Callable[[Row], str] | None:
-    """Return Math-Verify with its default extraction, or None where it is not installed."""
-    try:
-        import math_verify
-    except ImportError:
-        return None
-    logging.getLogger("math_verify").setLevel(logging.CRITICAL)
-
-    def grade(row: Row) -> str:
-        gold = math_verify.parse(f"${row['reference']}$")
-        answer = math_verify.parse(row["completion"])
-        return "EQUAL" if math_verify.verify(gold, answer) else "DIFFERENT"
-
-    return grade
+QUICK = Plan(
+    peer_pairs=40, peer_completions=300, peer_rewritten=100, cross_pairs=5000, cross_seconds=8.0,
+    peer_echo_rows=20, pool_pairs=1000, pool_peer_pairs=0, ours_most=2000, self_most=500,
+)  # fmt: skip
 
 
-def timed(grade: Callable[[Row], str], rows: list[Row]) -> tuple[list[str], float]:
-    """Return the verdicts and the pairs a second."""
-    start = time.perf_counter()
-    verdicts = [grade(row) for row in rows]
-    return verdicts, len(rows) / (time.perf_counter() - start)
+@dataclass
+class Report:
+    """Prints, and keeps what was printed."""
+
+    folder: Path
+    show_all: bool = False
+    lines: list[str] = field(default_factory=list)
+    figures: dict[str, object] = field(default_factory=dict)
+
+    def say(self, line: str = "") -> None:
+        print(line, flush=True)
+        self.lines.append(line)
+
+    def head(self, title: str) -> None:
+        self.say()
+        self.say(title)
+
+    def listed(self, name: str, findings: Sequence[Finding], show: int = 8) -> None:
+        """Write all findings to a file and show the first, or all with `--list`."""
+        self.figures[name] = len(findings)
+        (self.folder / f"{name}.txt").write_text("\n".join(map(str, findings)), encoding="utf-8")
+        shown = findings if self.show_all else findings[:show]
+        for finding in shown:
+            self.say(f"    {finding}")
+        if len(findings) > len(shown):
+            self.say(f"    … {len(findings) - len(shown)} more in {self.folder / name}.txt")
+
+    def save(self) -> None:
+        (self.folder / "report.txt").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+        figures = json.dumps(self.figures, indent=1, ensure_ascii=False)
+        (self.folder / "figures.json").write_text(figures + "\n", encoding="utf-8")
 
 
-def report(name: str, rows: list[Row], verdicts: list[str], speed: float, peer: str) -> None:
-    """Print one line of the table."""
-    labelled = [(row["label"], v) for row, v in zip(rows, verdicts, strict=True) if "label" in row]
-    accepted = sum(not label and verdict == "EQUAL" for label, verdict in labelled)
-    rejected = sum(bool(label) and verdict != "EQUAL" for label, verdict in labelled)
-    errors = f"{accepted:>14} {rejected:>14}" if labelled else f"{'-':>14} {'-':>14}"
-    undecided = Counter(verdicts)["UNDECIDED"]
-    print(f"{name:20} {peer:12} {len(rows):>6} {errors} {undecided:>10} {speed:>9,.0f}")
+@dataclass(frozen=True)
+class Run:
+    """One corpus graded by both."""
+
+    name: str
+    cases: list[Case]
+    own: Timed
+    places: list[int]
+    peer: Timed | None
+
+
+def graded(name: str, cases: list[Case], plan: Plan, peer: Grader | None) -> Run:
+    """Grade a corpus with both libraries."""
+    most = plan.peer_pairs
+    if name in COMPLETIONS:
+        most = plan.peer_completions
+    elif name == "rewritten":
+        most = plan.peer_rewritten
+    if plan.ours_most and len(cases) > plan.ours_most:
+        cases = [cases[place] for place in corpora.sampled(cases, plan.ours_most, SEED)]
+    places = corpora.sampled(cases, most, SEED)
+    own = timed(ours(), cases, forget=True)
+    other = timed(peer, [cases[i] for i in places], forget=False) if peer else None
+    return Run(name, cases, own, places, other)
+
+
+def speed_table(report: Report, runs: Iterable[Run]) -> None:
+    """Print pairs a second and latencies, ours and Math-Verify's."""
+    report.head("Speed: pairs a second, latency in ms; ours on all pairs, Math-Verify on a subset,")
+    report.say("the ratio on that subset. One process, caches emptied before each pair.")
+    latency = f"{'pairs/s':>9} {'p50':>7} {'p95':>7} {'p99':>7} {'max':>8}"
+    report.say(f"{'corpus':20} {'pairs':>6} {latency} | {'subset':>6} {latency} | {'ratio':>6}")
+    for run in runs:
+        line = f"{run.name:20} {len(run.cases):>6} {_latency(run.own)} | "
+        if run.peer is None:
+            report.say(line + f"{'-':>6}")
+            continue
+        ratio = run.own.at(run.places).rate / run.peer.rate
+        report.say(line + f"{len(run.places):>6} {_latency(run.peer)} | {ratio:>5.0f}×")
+        report.figures[f"speed {run.name}"] = {
+            "pairs/s": run.own.rate, "p99 ms": run.own.milliseconds(0.99), "ratio": ratio,
+        }  # fmt: skip
+
+
+def _latency(run: Timed) -> str:
+    quantiles = (run.milliseconds(share) for share in (0.5, 0.95, 0.99, 1.0))
+    return f"{run.rate:>9,.0f} " + " ".join(
+        f"{value:>{width}.2f}" for value, width in zip(quantiles, (7, 7, 7, 8), strict=True)
+    )
+
+
+def tier_table(report: Report, runs: Iterable[Run]) -> None:
+    """Print which tier decided, in percent."""
+    report.head("Decided by tier, % of the pairs; UNDECIDED and NO_ANSWER by status")
+    heads = "".join(f"{tier:>9}" for tier in TIERS)
+    report.say(f"{'corpus':20} {heads} | {'UNDECIDED':>9} {'NO_ANSWER':>9}")
+    for run in runs:
+        tiers, statuses = run.own.share("tier"), run.own.share("status")
+        row = "".join(f"{tiers.get(tier, 0):>9.2f}" for tier in TIERS)
+        ends = (statuses.get(status, 0) for status in ("UNDECIDED", "NO_ANSWER"))
+        report.say(f"{run.name:20} {row} | " + " ".join(f"{share:>9.2f}" for share in ends))
+
+
+def label_table(report: Report, runs: Sequence[Run]) -> None:
+    """Print the errors against the authors' labels."""
+    for run in runs:
+        if run.name != "gsm8k_completions":
+            continue
+        report.head("Labels of gsm8k_completions")
+        report.say(f"{'grader':12} {'pairs':>6} {'false accepts':>14} {'false rejects':>14}")
+        sub = [run.cases[i] for i in run.places]
+        for who, cases, result in (("rlrewards", run.cases, run.own), ("Math-Verify", sub, run.peer)):
+            if result is not None:
+                wrong = accuracy.mistakes(cases, result.outcomes)
+                accepts = sum(finding.what == "wrong" for finding in wrong)
+                report.say(f"{who:12} {len(cases):>6} {accepts:>14} {len(wrong) - accepts:>14}")
+                report.listed(f"labels {who}", wrong if who == "rlrewards" else [])
+
+
+def disagreements(report: Report, run: Run) -> None:
+    """Print where the two graders differ on unlabelled completions."""
+    if run.peer is None:
+        return
+    found = [
+        Finding(f"row {i}", run.cases[i].text[-100:], run.cases[i].reference, own.status)
+        for i, own, peer in zip(
+            run.places, run.own.at(run.places).outcomes, run.peer.outcomes, strict=True
+        )
+        if (own.status == "EQUAL") != (peer.status == "EQUAL")
+    ]
+    report.head(f"{run.name}: {len(found)} disagreements with Math-Verify in {len(run.places)}")
+    report.listed(f"disagreements {run.name}", found)
+
+
+def self_table(report: Report, references: Sequence[str], plan: Plan) -> None:
+    """Print how many references are not EQUAL to themselves, by form."""
+    if plan.self_most and len(references) > plan.self_most:
+        references = random.Random(SEED).sample(list(references), plan.self_most)
+    tried, failed = accuracy.self_equality(references)
+    report.head("References against themselves: not EQUAL, of those tried")
+    for form, count in tried.items():
+        report.say(f"    {form:10} {sum(f.what == form for f in failed):>5} of {count}")
+    report.listed("self", failed)
+
+
+def cross_table(report: Report, by_set: dict[str, list[str]], plan: Plan) -> None:
+    """Print the references of one data set that are EQUAL to another."""
+    done, equal, found = accuracy.cross_equality(by_set, plan.cross_pairs, SEED, plan.cross_seconds)
+    report.head(f"Different references of one data set: {done} pairs, {equal} EQUAL,")
+    report.say(f"{len(found)} of them not the same by the benchmark's own reading; to be judged:")
+    report.listed("cross", found, show=40)
+
+
+def rewriting_table(report: Report, run: Run) -> None:
+    """Print wrong decisions by family of rewriting, UNDECIDED beside them."""
+    report.head(f"{run.name}: wrong decisions by family (a family `wrong: …` must be refused)")
+    report.say(f"{'family':30} {'pairs':>6} {'wrong':>6} {'undec.':>6} | {'Math-Verify':>12}")
+    own = accuracy.by_family(run.cases, run.own.outcomes)
+    sub = [run.cases[i] for i in run.places]
+    peer = accuracy.by_family(sub, run.peer.outcomes) if run.peer else {}
+    for name, (pairs, wrong, undecided) in sorted(own.items()):
+        theirs = f"{peer[name][1]:>5} of {peer[name][0]:<4}" if name in peer else ""
+        report.say(f"{name:30} {pairs:>6} {wrong:>6} {undecided:>6} | {theirs:>12}")
+    for label, kind in ((True, "right ones refused"), (False, "wrong ones accepted")):
+        cases = [i for i, case in enumerate(run.cases) if case.label is label]
+        line = f"{kind:30} {len(cases):>6} "
+        line += f"{sum(row[1] for name, row in own.items() if _is_right(name) is label):>6} "
+        line += f"{sum(row[2] for name, row in own.items() if _is_right(name) is label):>6} | "
+        theirs = [row for name, row in peer.items() if _is_right(name) is label]
+        report.say(line + f"{sum(r[1] for r in theirs):>5} of {sum(r[0] for r in theirs)}")
+    report.listed(f"{run.name} mistakes", accuracy.mistakes(run.cases, run.own.outcomes))
+
+
+def _is_right(family: str) -> bool:
+    return not family.startswith("wrong: ")
+
+
+def echo_table(report: Report, by_set: dict[str, list[corpora.Row]], plan: Plan, peer: Grader | None) -> None:  # fmt: skip
+    """Print how many formulas of the questions are accepted as answers."""
+    rows = [row for group in by_set.values() for row in group]
+    if plan.ours_most:
+        rows = rows[: plan.ours_most // 4]
+    cases = accuracy.echo_cases(rows)
+    found = accuracy.echoes(cases, accuracy.prompted())
+    report.head(f"Echoes: {len(found)} of {len(cases)} formulas of the questions are accepted")
+    report.say("though they are not the reference letter by letter; to be judged:")
+    report.listed("echoes", found, show=20)
+    if peer and "college_math" in by_set:
+        most = by_set["college_math"][: plan.peer_echo_rows]
+        theirs = accuracy.echoes(accuracy.echo_cases(most), peer)
+        rows_hit = len({(f.reference, f.said) for f in theirs})
+        report.say(f"Math-Verify: {rows_hit} of the first {len(most)} rows of college_math")
+        report.listed("echoes Math-Verify", theirs, show=3)
+
+
+def pool_table(report: Report, cases: list[Case], plan: Plan) -> None:
+    """Print what one power tower in a hundred pairs costs."""
+    report.head("Poisoned pool: one power tower in a hundred pairs, two processes, pairs a second")
+    chosen = [cases[i] for i in corpora.sampled(cases, plan.pool_pairs, SEED)]
+    chosen *= -(-plan.pool_pairs // len(chosen))
+    for name, (clean, spoilt) in pool.rates(chosen[: plan.pool_pairs], plan.pool_peer_pairs).items():
+        report.say(f"{name:26} {clean:>8,.0f} → {spoilt:>8,.0f}   {spoilt / clean:.2f}")
+        report.figures[f"pool {name}"] = spoilt / clean
+
+
+def benchmark(report: Report, plan: Plan, only: Sequence[str]) -> None:
+    """Run everything, or the speed and accuracy of the corpora that were named."""
+    peer = math_verify()
+    version = metadata.version("math-verify") if peer else "not installed: pip install math-verify"
+    report.say(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
+    report.say(f"Math-Verify {version}; seed {SEED}")
+    by_set = corpora.real_references()
+    if not by_set:
+        folder = corpora.data_folder()
+        report.say(f"no real data in {folder}: the shipped corpus only (RLREWARDS_DATA names another)")
+    chosen = {n: c for n, c in corpora.corpora(SEED).items() if not only or n in only}
+    runs = [graded(name, cases, plan, peer) for name, cases in chosen.items()]
+    speed_table(report, runs)
+    tier_table(report, runs)
+    curves = {run.name: (run.own, run.peer) for run in runs}
+    if plots.latency_curves(curves, report.folder / "latency.png"):
+        report.say(f"latency curves: {report.folder / 'latency.png'}")
+    label_table(report, runs)
+    for run in runs:
+        if run.name == "math_completions":
+            disagreements(report, run)
+        if "rewritten" in run.name:
+            rewriting_table(report, run)
+    if only:
+        return
+    texts = {name: [row["reference"] for row in group] for name, group in by_set.items()}
+    texts = texts or {"shipped": corpora.shipped_references()}
+    self_table(report, [text for group in texts.values() for text in group], plan)
+    cross_table(report, texts, plan)
+    if by_set:
+        echo_table(report, by_set, plan, peer)
+    pool_table(report, next((r.cases for r in runs if r.name in COMPLETIONS), runs[0].cases), plan)
 
 
 def main() -> None:
-    """Print the table, and the disagreements on request."""
+    """Read the options, run, and save the report."""
     parser = argparse.ArgumentParser(description="rlrewards beside Math-Verify")
-    parser.add_argument("--list", action="store_true", help="print every disagreement")
+    parser.add_argument("--quick", action="store_true", help="small samples: under a minute")
+    parser.add_argument("--list", action="store_true", help="print every finding")
+    parser.add_argument("--corpus", nargs="+", default=[], metavar="NAME", help="only these")
+    parser.add_argument("--out", type=Path, default=Path("runs/verify"), help="output folder")
     arguments = parser.parse_args()
-    theirs = math_verify()
-    print(f"{'corpus':20} {'grader':12} {'pairs':>6} {'false accepts':>14} ", end="")
-    print(f"{'false rejects':>14} {'undecided':>10} {'pairs/s':>9}")
-    for name, rows in corpora():
-        own, own_speed = timed(ours(), rows)
-        report(name, rows, own, own_speed, "rlrewards")
-        if theirs is None:
-            continue
-        other, other_speed = timed(theirs, rows)
-        report(name, rows, other, other_speed, "Math-Verify")
-        differ = [i for i in range(len(rows)) if (own[i] == "EQUAL") != (other[i] == "EQUAL")]
-        print(f"{'':20} {own_speed / other_speed:.0f} times as fast; {len(differ)} disagreements")
-        for index in differ if arguments.list else ():
-            answer = rr.extract(rows[index]["completion"])
-            text = None if answer is None else answer.text
-            print(f"    row {index}: {text!r} for {rows[index]['reference']!r}: {own[index]} here")
-    if theirs is None:
-        print("Math-Verify is not installed: pip install math-verify")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    report = Report(arguments.out, arguments.list)
+    benchmark(report, QUICK if arguments.quick else Plan(), arguments.corpus)
+    report.save()
 
 
 if __name__ == "__main__":

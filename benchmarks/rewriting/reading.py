@@ -10,15 +10,25 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rewriting.values import CLOSERS, OPENERS, constant, join, readable, tokens
+from rewriting.values import (
+    CLOSERS,
+    GREEK,
+    OPENERS,
+    agree,
+    constant,
+    join,
+    readable,
+    tokens,
+)
 
 RELATIONS = {
     "=": "=", "<": "<", ">": ">", r"\lt": "<", r"\gt": ">", r"\le": "<=", r"\leq": "<=",
     r"\leqslant": "<=", r"\ge": ">=", r"\geq": ">=", r"\geqslant": ">=", r"\neq": "!=",
     r"\ne": "!=", "≤": "<=", "≥": ">=", "≠": "!=",
 }  # fmt: skip
-GROUPED = re.compile(r"-?\d{1,3}(?:(?:,|\{,\}|\\,)\d{3})+(?:\.\d+)?")
-NAME = re.compile(r"[A-Za-z](?:_(?:[A-Za-z\d]|\{[A-Za-z\d]+\}))?")
+GROUPED = re.compile(r"-?[1-9]\d{0,2}(?:(?:,|\{,\}|\\,)\d{3})+(?:\.\d+)?")
+GREEK_NAME = "|".join(re.escape(name) for name in sorted(GREEK))
+NAME = re.compile(rf"(?:[A-Za-z]|{GREEK_NAME})(?:_(?:[A-Za-z\d]|\{{[A-Za-z\d]+\}}))?")
 HEAD = re.compile(rf"{NAME.pattern}(?:\^\{{-1\}})?(?:\([a-z](?:,[a-z])*\))?")
 UNITS = ("cm", "mm", "km", "kg", "ft", "mg", "ml", "min", "sec", "hr", "rad", "lb", "am", "pm")
 MATRIX = re.compile(
@@ -26,7 +36,7 @@ MATRIX = re.compile(
     re.DOTALL,
 )
 WORDS = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]+){0,5}")
-NOT_WORDS = re.compile(r"(?:[A-Z]+|[a-z]{1,3})$")  # a run of capitals or `ab` is a name or product
+NOT_WORDS = re.compile(r"(?!(?:yes|no|odd)$)(?:[A-Z]+|[a-z]{1,3})$")  # a run of capitals or `ab` is a name or product
 UNIT = re.compile(
     r"(?P<value>-?[\d.,]+)\s*(?:\\(?:mathrm|text)\s*\{\s*~?\s*(?P<tex>[A-Za-z]+)\s*\}"
     r"|(?<=\s)(?P<bare>[A-Za-z]{2,}))$"
@@ -110,6 +120,8 @@ def read(reference: str) -> Reading | None:
     if re.search(r"\\(begin|text|mathrm|mathbf|operatorname)", text) or PROSE.search(text):
         return None
     body = join(tokens(text))
+    if re.search(r",\s+\d{3}(?!\d)", text) and GROUPED.fullmatch(body):
+        return None  # `40, 200`: a list or a number
     if any(re.search(rf"(?<![A-Za-z\\]){unit}(?![A-Za-z])", body) for unit in UNITS):
         return None
     for reader in (_number, _roots, _relation, _collection, _expression):
@@ -203,8 +215,8 @@ def _equality(reference: str, body: str, left: str, right: str) -> Reading | Non
         arbitrary = {left[0], "c", "C", "k", "K"} & set(tokens(right))
         return None if arbitrary else Reading(reference, body, "assignment", (left, right))
     if readable(left) and readable(right) and not {"c", "C", "k", "K"} & set(tokens(body)):
-        if constant(left) is not None:
-            return None  # a chain such as `\log_2 8=3`
+        if constant(left) is not None or agree(left, right):
+            return None  # a chain such as `\log_2 8=3`, or an identity
         return Reading(reference, body, "equation", (left, right))
     return None
 

@@ -238,8 +238,9 @@ def _root_as_power(reading: Reading, rng: random.Random) -> list[str]:
         root = r"\\sqrt(?:\[(\d+)\])?\{([^{}]+)\}(?!\^)"
         text = re.sub(root, lambda m: f"({m[2]})^{{1/{m[1] or 2}}}", formula, count=1)
         bare = re.fullmatch(r"\\sqrt\{(\d+|[a-z])\}", formula)
-        out.append(head + (f"{bare[1]}^{{1/2}}" if bare else text))
-    return [text for text in out if text != reading.body]
+        text = f"{bare[1]}^{{1/2}}" if bare else text
+        out += [head + text] if text != formula and agree(text, formula) else []
+    return out
 
 
 @family("text command")

@@ -131,7 +131,7 @@ def _variable(reading: Reading, rng: random.Random) -> list[str]:
     if reading.kind not in ("expression", "antiderivative", "assignment") or "_" in parts:
         return []
     names = sorted({p for p in parts[start:] if re.fullmatch("[a-zA-Z]", p) and p not in "eidC"})
-    others = [letter for letter in "abmnpqrstuvwxyz" if letter not in parts]
+    others = [letter for letter in "mnpqtuvwxyz" if letter not in parts]
     if not names:
         return []
     name, other = rng.choice(names), rng.choice(others)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import rlrewards as rr
-from rlrewards.verify.extract import closing_brace, find_answer
+from rlrewards.verify.extract import MAX_BRACES, MAX_READ, Text, closing_brace, find_answer
 
 OPTIONS = {"A": "Aspirin", "B": "Metformin", "C": "Insulin"}
 
@@ -40,6 +42,11 @@ FOUND = [
     ("The answer to the first question is 8.", "8", "phrase"),
     ("The answer is 3. No: the answer is 4.", "4", "phrase"),
     ("**Final Answer**\n\n5", "5", "phrase"),
+    ("The answer is 5.<|im_end|>\n", "5", "phrase"),
+    ("Q: 3 A: 4\nA: 5 A: 6", "5 A: 6", "phrase"),
+    ("A: 1\nB: A: 2", "1", "phrase"),
+    ("The\n correct\n answer is 5", "5", "phrase"),
+    ("#### 3\nx #### 4", "3", "hashes"),
     ("The answer is therefore 5.", "5", "phrase"),
     ("The answer is clearly $5$", "$5$", "phrase"),
     ("The answer is 5 because 2 + 3 = 5.", "5", "phrase"),
@@ -66,6 +73,7 @@ NOT_FOUND = [
     ("<answer>5", "not closed"),
     ("<answer>5</answer><answer>6</answer>", "differ"),
     ("<answer><answer>5</answer></answer>", "nested"),
+    ("The answer is because it must.", "empty"),
     ("#### ", "empty"),
     ("#### Step 3: add\nthen 4", "no final answer"),
     ("a **73** in the middle of text", "no final answer"),
@@ -221,6 +229,43 @@ class TestHostile:
             start, stop = found.answer.span
             assert 0 <= start < stop <= len(text)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "\\boxed{1}, " * 100_000,
+            "The answer to " * 70_000,
+            "<answer>1</answer>" * 50_000,
+            "".join(f"<answer>{i}</answer>" for i in range(40_000)),
+            "<answer>" + " " * 900_000 + "</answer>",
+            "####" + "(" * 900_000,
+            "A: $\\" * 200_000,
+            "\\(x" * 300_000,
+        ],
+        ids=lambda text: repr(text[:12]),
+    )
+    def test_a_megabyte_takes_a_moment(self, text):
+        begun = time.process_time()
+        find_answer(text, lenient=True)
+        assert time.process_time() - begun < 1.0  # a tenth of that on an idle machine
+
+    def test_what_stands_far_before_the_end_is_not_read(self):
+        assert find_answer(r"\boxed{5}" + "x" * MAX_READ).answer is None
+        answer = find_answer("x" * MAX_READ + r" \boxed{5}").answer
+        assert (answer.text, answer.span) == ("5", (MAX_READ + 8, MAX_READ + 9))
+
+    def test_small_letters_stand_where_the_letters_did(self):
+        every = "".join(map(chr, range(0x110000)))
+        assert len(Text(every).small()) == len(every)
+
+    @pytest.mark.parametrize(
+        "completion",
+        ["<anſwer>4</ANſWER>", "<think></think><Answer>4</aNSWER>", "<answer>4</answer>İı"],
+    )
+    def test_letters_that_patterns_take_for_others(self, completion):
+        assert rr.extract(completion).text == "4"
+
     def test_closing_brace_skips_escaped_ones(self):
         assert closing_brace(r"{a\}b}", 0, 6) == 5
         assert closing_brace("{a", 0, 2) is None
+        many = "{" + "{}" * MAX_BRACES + "}"
+        assert closing_brace(many, 0, len(many)) is None

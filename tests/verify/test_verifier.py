@@ -6,13 +6,14 @@ import asyncio
 import multiprocessing
 import pickle
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 
 import rlrewards as rr
 from rlrewards import Status
-from rlrewards.verify.echo import formulas_of
+from rlrewards.config import fingerprint, parse_stack
+from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.verifier import default_verifier
 
 SAMPLES = [
@@ -23,6 +24,11 @@ SAMPLES = [
     rr.Sample("The answer is (B).", reference="B", options={"A": "x", "B": "y"}),
     rr.Sample(r"\boxed{9^{9^{9^9}}}", reference="81"),
 ]
+# Values other than the defaults, where `not default` is none.
+OTHERS = {
+    "rel_tol": 0.01, "significant": 3, "reference_digits": None, "answer_digits": 6, "form": "any",
+    "units": "required", "log_base": "e",
+}  # fmt: skip
 EXPECTED = ["EQUAL", "DIFFERENT", "NO_ANSWER", "NO_REFERENCE", "EQUAL"]
 
 
@@ -81,7 +87,32 @@ class TestConfiguration:
         assert rr.Verifier() == rr.Verifier()
         assert hash(rr.Verifier()) == hash(rr.Verifier())
         assert rr.Verifier(lenient=True) != rr.Verifier()
-        assert repr(rr.Verifier(lenient=True)).startswith("Verifier(reasoning_tags=")
+
+    def test_shows_what_differs_from_the_defaults_and_can_be_pasted_back(self):
+        assert repr(rr.Verifier()) == "Verifier()"
+        verifier = rr.Verifier(lenient=True, form="any", reasoning_tags=("[", "]"), fuzzy=95)
+        assert repr(verifier).startswith("Verifier(form='any', reasoning_tags=('[', ']')")
+        assert eval(repr(verifier), {"Verifier": rr.Verifier}) == verifier
+
+    @pytest.mark.parametrize("name", [item.name for item in fields(Conventions)])
+    def test_every_convention_is_a_keyword_that_reaches_the_ladder(self, name):
+        default = getattr(rr.Verifier(), name)
+        other = OTHERS.get(name, not default)
+        verifier = rr.Verifier(**{name: other})
+        assert getattr(verifier._terms(None).conventions, name) == other != default
+        assert verifier != rr.Verifier()
+        assert hash(verifier) == hash(rr.Verifier(**{name: other}))
+        assert pickle.loads(pickle.dumps(verifier))._terms(None).conventions == (
+            verifier._terms(None).conventions
+        )
+        assert replace(verifier, **{name: default}) == rr.Verifier()
+        assert fingerprint(verifier) != fingerprint(rr.Verifier())
+        stack = rr.Stack({"a": rr.Accuracy(verifier=verifier)})
+        assert parse_stack(stack.to_toml(), rr.Stack) == stack
+
+    @pytest.mark.parametrize("name", [item.name for item in fields(rr.Verifier) if item.init])
+    def test_every_keyword_is_explained(self, name):
+        assert f"\n        {name}: " in rr.Verifier.__doc__
 
     def test_pickles_without_its_cache(self):
         verifier = rr.Verifier(rel_tol=0.5)
@@ -99,6 +130,11 @@ class TestConfiguration:
             ({"significant": 0}, "significant must be a whole number >= 1, got 0"),
             ({"cache_size": -1}, "cache_size must be a whole number >= 0, got -1"),
             ({"reasoning_tags": ("", "</think>")}, "two non-empty strings"),
+            ({"form": "all"}, "form must be 'numeral' or 'any', got 'all'"),
+            ({"units": ""}, "units must be 'optional' or 'required', got ''"),
+            ({"log_base": "2"}, "log_base must be '10' or 'e', got '2'"),
+            ({"answer_digits": 0}, "answer_digits must be a whole number >= 1, got 0"),
+            ({"reference_digits": -3}, "reference_digits must be a whole number >= 1"),
             ({"fuzzy": 0}, "fuzzy must be a finite number >= 50 <= 101, got 0"),
         ],
     )
@@ -111,6 +147,11 @@ class TestConfiguration:
         [
             ({"prefilled_think": "no"}, "prefilled_think must be True or False, got 'no'"),
             ({"lenient": 1}, "lenient must be True or False"),
+            ({"percent": 1}, "percent must be True or False, got 1"),
+            ({"refuse_echoes": None}, "refuse_echoes must be True or False, got None"),
+            ({"log_base": 10}, "log_base must be '10' or 'e', got 10"),
+            ({"form": ["any"]}, r"form must be 'numeral' or 'any', got \['any'\]"),
+            ({"significant": 2.0}, "significant must be a whole number >= 1, got 2.0"),
             ({"letters": 3}, "letters must be a str, got 3"),
             ({"cache_size": 1.5}, "cache_size must be a whole number"),
             ({"reasoning_tags": "ab"}, "reasoning_tags must be a sequence"),
@@ -134,8 +175,8 @@ class TestConfiguration:
 class TestCache:
     def test_is_bounded_and_can_be_cleared(self):
         verifier = rr.Verifier(cache_size=2)
-        for answer in ("1", "2", "3", "4"):
-            verifier.verify(answer, "5")
+        for answer in ("1/2", "1/3", "1/4", "1/6"):
+            verifier.verify(answer, "1/5")
         assert len(verifier._cache._items) == 2
         verifier.clear_cache()
         assert not verifier._cache._items
@@ -151,7 +192,12 @@ class TestCache:
 
     def test_can_be_switched_off(self):
         verifier = rr.Verifier(cache_size=0)
-        assert verifier.verify("5", "5")
+        assert verifier.verify("1/2", "2/4")
+        assert not verifier._cache._items
+
+    def test_plain_numbers_take_no_place_in_it(self):
+        verifier = rr.Verifier()
+        assert verifier.verify("5.0", "5")
         assert not verifier._cache._items
 
     def test_the_default_verifier_is_shared(self):
@@ -162,7 +208,8 @@ class TestEcho:
     PROMPT = r"Simplify $\frac{6}{8}+x$. Then evaluate $2^{10}$ if n=3."
 
     def test_a_formula_of_the_prompt_is_no_answer(self):
-        verdict = rr.verify("n=3", "3", prompt=self.PROMPT)
+        assert rr.verify("n=3", "3", prompt=self.PROMPT).status is Status.DIFFERENT
+        verdict = rr.verify("2^{10}", "1024", prompt=self.PROMPT)
         assert (verdict.status, verdict.why) == (Status.DIFFERENT, "echo")
 
     def test_unless_it_is_the_reference_itself(self):
@@ -170,9 +217,6 @@ class TestEcho:
 
     def test_a_number_is_never_an_echo(self):
         assert rr.verify("1/2", "0.5", prompt="Is $1/2$ more than 0.4?")
-
-    def test_formulas_of_a_prompt(self):
-        assert formulas_of(self.PROMPT) >= {r"\frac{6}{8}+x", "2^{10}", "n=3"}
 
 
 class TestGradeMany:

@@ -34,7 +34,7 @@ _SIDES = re.compile(
 )
 _ITEMS = re.compile(r"[,;]|\\(?:text|mathrm)\{[^{}]{1,40}\}|\b(?:and|or|for|when|where|if)\b")
 _LAYOUT = re.compile(r"[\s{}*]|\\(?:cdot|times|ast)(?![A-Za-z])|\\[,;:! ]|\\q?quad(?![A-Za-z])")
-_TELLING = re.compile(r"[-+/=^<>()|!\\]|[A-Za-z][0-9]|[0-9][A-Za-z]|[A-Za-z]{2}")
+_TELLING = re.compile(r"[-+*/=^<>()|!%\\]|[A-Za-z][0-9]|[0-9][A-Za-z]|[A-Za-z]{2}")
 
 
 def is_echo(answer: str, reference: str, prompt: str) -> bool:
@@ -91,8 +91,8 @@ def formulas_of(prompt: str) -> frozenset[str]:
 
 @lru_cache(maxsize=64)
 def _formulas_of(prompt: str) -> frozenset[str]:
-    keys = {_key(part) for formula in _written(prompt) for part in _parts(formula)}
-    return frozenset(key for key in keys if _TELLING.search(key))
+    parts = {part for formula in _written(prompt) for part in _parts(formula)}
+    return frozenset(_key(part) for part in parts if _TELLING.search(normalize(part)))
 
 
 def _written(prompt: str) -> Iterator[str]:

@@ -73,6 +73,8 @@ def _names(answer: str, reference: str, terms: Terms) -> Decision | None:
     if gold is None or len(gold) != 2 or not _NAME.fullmatch(name := gold[0].text):
         return None
     other = normalize(answer)
+    if other == name:
+        return equal(Tier.STRING, "the same text")
     option = _CHOICE.fullmatch(other) if len(name) == 1 and name.isupper() else None
     if option is not None and not _OTHER_LETTER.search(option[2] or ""):
         status = Status.EQUAL if option[1] == name else Status.DIFFERENT
@@ -106,12 +108,16 @@ def _is_open(decision: Decision) -> bool:
 
 
 def _pairs(ours: tuple[Node, ...], gold: tuple[Node, ...]) -> Iterator[tuple[Node, Node]]:
-    """Pair the readings off: both sides are read the same way, lists as the reference has them."""
+    """Pair the readings off: both sides are read the same way.
+
+    Digits grouped by commas are a number, as the reference; beside a list they are one.
+    """
+    is_list = isinstance(gold[0], Listing)
+    gold = tuple(node for node in gold if isinstance(node, Listing) is is_list)
+    if len(ours) > 1:
+        ours = tuple(node for node in ours if isinstance(node, Listing) is is_list) or ours[:1]
     if len(ours) == len(gold):
         return iter(zip(ours, gold, strict=True))
-    if len(gold) == 1:
-        is_list = isinstance(gold[0], Listing)
-        ours = tuple(node for node in ours if isinstance(node, Listing) is is_list) or ours
     return product(ours, gold)
 
 

@@ -35,6 +35,7 @@ MAX_KINKS: Final = 24
 MAX_DEGREE: Final = 16
 """Largest degree of the product of all kinks whose roots are isolated."""
 
+_TOO_FAR: Final = fmpq(2) ** (2 * MAX_POINT_BITS + 1)
 _BENT: Final = frozenset({"abs", "floor", "ceil", "sgn", "arg"})
 _CHOOSING: Final = frozenset({"max", "min", "mod"})
 
@@ -181,15 +182,15 @@ def _real_roots(polynomials: list[Any]) -> list[tuple[Rational, Rational]] | Non
 
 
 def _exactly(ball: Any) -> Rational:
+    """Return the middle of a ball; of a huge or tiny one only that it is out of reach."""
     digits, exponent = ball.mid().man_exp()
+    if abs(exponent) > 2 * MAX_POINT_BITS:
+        return _TOO_FAR
     return fmpq(digits) * fmpq(2) ** int(exponent)
 
 
 # ---------------------------------------------------------------------------------------------
 # Several variables: beyond all constants
-
-_TOO_FAR: Final = fmpq(2) ** (2 * MAX_POINT_BITS)
-
 
 def _reach(node: Node) -> Rational:
     """Return the product of the sizes of all constants in an expression (1/c for c < 1)."""

@@ -7,8 +7,8 @@ DIFFERENT from what it reads.
 
 No string of an answer reaches SymPy's reader of Python: the one road there in
 latex2sympy2-extended is `sympy.Number(digits)`. `disarm` makes that an `int`, and replaces
-`parse_expr` by a function that reads fractions, of which SymPy's own tables are full, and refuses
-everything else.
+`parse_expr` by a function that reads fractions and names, of which SymPy's own tables are full, and
+refuses everything else.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def disarm() -> None:
     """Make SymPy's evaluation of strings as Python impossible in this process."""
 
     latex2sympy2._Latex2Sympy.parse_number = lambda _, digits: sympy.Integer(int(digits))
-    sympy.parsing.sympy_parser.parse_expr = _fraction
+    sympy.parsing.sympy_parser.parse_expr = _fraction_or_name
     sympy.parsing.sympy_parser.eval_expr = _refuse
     latex2sympy2.parse_expr = _refuse
 
@@ -44,7 +44,9 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
     raise StringRefusedError("SymPy was asked to evaluate a string")
 
 
-def _fraction(text: str, *_: Any, **__: Any) -> Any:
+def _fraction_or_name(text: str, *_: Any, **__: Any) -> Any:
+    if re.fullmatch(r"[A-Za-z]{1,20}", text):
+        return sympy.Symbol(text)
     if re.fullmatch(r"-?[0-9]{1,9}(/[1-9][0-9]{0,9})?", text) is None:
         _refuse()
     over, _, under = text.partition("/")

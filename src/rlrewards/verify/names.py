@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from rlrewards.verify import digits
 from rlrewards.verify.commands import COMMANDS, GREEK, apply_function, is_function
 from rlrewards.verify.digits import are_digits, decimal, written_base
 from rlrewards.verify.tokens import Token
@@ -18,11 +19,13 @@ from rlrewards.verify.tree import (
     Based,
     Call,
     Constant,
+    Measure,
     Node,
     Number,
     Product,
     Symbol,
 )
+from rlrewards.verify.units import UNITS
 
 if TYPE_CHECKING:
     from rlrewards.verify.grammar import Parser
@@ -33,6 +36,11 @@ MAX_EXPONENT: Final = 5_000
 _PLAIN_COMMANDS: Final = frozenset("sqrt abs pi binom floor ceil vec".split())
 _INFINITY: Final = frozenset(["inf", "infinity", "Infinity", "oo"])
 _INSIDE: Final = re.compile("sin|cos|tan|cot|sec|csc|ln|log|exp|pi|abs|inf|sqrt|max|min|gcd|lcm")
+_LABEL: Final = re.compile(
+    r"(?!(?:not|false|wrong)\b)(?:[A-Z]?[a-z]{4,15}(?: [a-z]{2,15})?|[A-Z][a-z]{2,15})"
+)
+_CURRENCIES: Final = frozenset(["USD", "EUR", "GBP", "JPY", "INR"])
+_CALCULATES: Final = frozenset("+*/^=<>≤≥")
 _GLUED: Final = re.compile(r"([a-z]?)(sin|cos|tan|cot|sec|csc|ln|log|exp|sqrt)([xyzuvn]?)")
 _CLOCK: Final = frozenset({"am", "pm"})
 _ENGLISH: Final = frozenset(
@@ -52,10 +60,14 @@ _DERIVED: Final = re.compile(r"d[a-z]")
 
 def letters(parser: Parser) -> Node:
     """Read a run of letters."""
+    if parser.at == 0 and (named := _label(parser)) is not None:
+        return named
     token = parser.take()
     run = token.text
     if len(run) == 1:
         return variable(parser, run)
+    if run in _CURRENCIES and parser.token.kind == "number":
+        return Measure(digits.number(parser), UNITS[run])
     if run in _INFINITY:
         return INFINITY
     if run.casefold() in _CLOCK and parser.at > 1:
@@ -69,11 +81,37 @@ def letters(parser: Parser) -> Node:
         return _capitals(parser, run)
     if glued := _GLUED.fullmatch(run):
         return _split(parser, token, [part for part in glued.groups() if part])
-    is_alone = parser.at == 1 and parser.token.kind == "stop" and token.plain
-    if _is_product(token) and not is_alone:
+    if _is_product(token) and not (token.plain and _is_apart(parser)):
         return _split(parser, token, [*run])
     parser.at -= 1
     refuse_words(parser)
+
+
+def _is_apart(parser: Parser) -> bool:
+    """Whether the letters just taken stand among words: nothing is calculated here."""
+    if len(parser.tokens) == 2:
+        return True
+    run = parser.tokens[parser.at - 1]
+    is_spaced = (run.spaced or parser.at == 1) and (
+        parser.token.spaced or parser.token.kind == "stop"
+    )
+    signs = {token.text for token in parser.tokens if token.kind == "symbol"}
+    return len(run.text) > 2 and is_spaced and not signs & _CALCULATES
+
+
+def _label(parser: Parser) -> Symbol | None:
+    r"""Read the words that a value is given to: `Area = 24`, `\text{Total} = 5`."""
+    tokens = parser.tokens
+    words = [tokens[0].text.strip()]
+    stop = 1
+    if tokens[0].kind == "letters" and tokens[1].kind == "letters":
+        words.append(tokens[1].text)
+        stop = 2
+    name = " ".join(words)
+    if tokens[stop].text != "=" or not _LABEL.fullmatch(name):
+        return None
+    parser.at = stop
+    return Symbol(name.casefold())
 
 
 def _is_product(token: Token) -> bool:
@@ -196,6 +234,8 @@ def subscript(parser: Parser) -> str:
 
 def upright(parser: Parser) -> Node:
     r"""Read `\text{…}` and `\mathrm{…}` where a value is expected: a letter or a function."""
+    if parser.at == 0 and (named := _label(parser)) is not None:
+        return named
     token = parser.take()
     name = token.text.strip()
     if len(name) == 1:

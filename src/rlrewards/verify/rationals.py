@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import reduce
 from typing import Any, Final, TypeAlias
 
-from flint import fmpq, fmpq_mat
+from flint import fmpq, fmpq_mat, fmpz
 
 from rlrewards.verify.tree import (
     Based,
@@ -213,7 +213,7 @@ def _factorial(value: Rational) -> Rational | None:
     number = _count(value)
     if number is None or math.lgamma(number + 1) > MAX_BITS * _LN_2:
         return None
-    return fmpq(math.factorial(number))
+    return fmpq(fmpz.fac_ui(fmpz(number)))
 
 
 _LN_2: Final = math.log(2)

@@ -74,9 +74,9 @@ def require_moderate(node: Node) -> None:
     if len(nodes) > MAX_NODES:
         raise UnfitError("too large")
     for part in nodes:
-        if isinstance(part, Power) and isinstance(part.base, Sum) and symbols_of(part.base):
-            if not _is_small_exponent(part.exponent):
-                raise UnfitError("a power too large to be expanded")
+        is_power_of_sum = isinstance(part, Power) and isinstance(part.base, Sum)
+        if is_power_of_sum and symbols_of(part.base) and not _is_small_exponent(part.exponent):
+            raise UnfitError("a power too large to be expanded")
     if size_bits(node, dict.fromkeys(symbols_of(node), fmpq(2))) > MAX_BITS:
         raise UnfitError("too large to be written out")
 

@@ -304,13 +304,17 @@ def prepared(text: str) -> str:
     return without_final_stop(text)
 
 
+_FINAL_STOP: Final = re.compile(r"(?<![.,;:\s\\])[.,;:\s]+(\\?\$?)\Z")
+
+
 def without_final_stop(text: str) -> str:
-    """Return the text without the full stops, commas and dollars that end it."""
-    while text[-1:] in (".", ",", ";", ":") and text[-2:] != "..":
-        if (text[-2:-1] == "\\" and text[-1] != ".") or text.endswith("\\right."):
-            break
-        text = text[:-1].rstrip()
-    return text
+    """Return the text without the full stops and commas that end it, also those inside `$…$`."""
+    if text[-1:] not in ".,;:$" or text.endswith(("...", "\\right.")):
+        return text
+    found = _FINAL_STOP.search(text, max(0, len(text) - 20))
+    if found is None or text.endswith("\\right.", 0, found.start() + 1):
+        return text
+    return text[: found.start()] + found[1]
 
 
 def ungrouped(text: str) -> str:

@@ -49,13 +49,21 @@ def for_region(ours: Node, gold: Node, terms: Terms) -> Decision:
     target, found = region(gold), region(ours)
     if target is not None and found is not None:
         return compare_regions(found, target, terms)
-    if target is not None and target.pieces and all(map(is_point, target.pieces)):
-        return compare_nodes(ours, Set(tuple(piece.low for piece in target.pieces)), terms.inside())
+    if (written := written_out(gold)) is not None:
+        return compare_nodes(ours, written, terms.inside())
     if isinstance(ours, Expression) and not symbols_of(ours):
         return different("a number for a set")
     if isinstance(ours, Words):
         return undecided("words for a set")
     return _same_notation(ours, gold, terms)
+
+
+def written_out(node: Node) -> Set | None:
+    """Return the set of single values that a described set comes to, if it has no others."""
+    found = region(node)
+    if found is None or not found.pieces or not all(map(is_point, found.pieces)):
+        return None
+    return Set(tuple(piece.low for piece in found.pieces))
 
 
 def _set_assigned(ours: Relation) -> Node | None:

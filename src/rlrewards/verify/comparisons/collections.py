@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions
+from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions, written_out
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
@@ -56,6 +56,8 @@ def for_listing(ours: Node, gold: Listing, terms: Terms) -> Decision:
             return compare_regions(found, target, terms)
         if (decision := compare_boxes(ours, gold, terms)) is not None:
             return decision
+    if isinstance(ours, SETS) and (written := written_out(ours)) is not None:
+        ours = written
     if (target_system := system(gold)) is not None:
         return _for_system(ours, target_system, terms)
     return _for_values(ours, gold, terms)

@@ -131,8 +131,10 @@ def compare_measured(ours: Node, gold: Node, terms: Terms) -> Decision:
     readings = _readings(left, right, terms)
     if readings is None:
         return different(f"{_unit_name(left)} for {_unit_name(right)}")
-    if _needs_form(left, right, terms) and not in_good_form(left.value):
-        return different("form: a computation left undone for a number")
+    if _needs_form(left, right, terms):
+        if not is_numeral(left.value):
+            return different("form: a computation left undone for a number")
+        terms = terms.any_form()
     decision = _any_reading(readings, right.approximate, terms)
     if decision.is_equal and not _unit_is_vouched(left, right, terms):
         return undecided(f"the unit {_unit_name(left)}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from rlrewards.verify.comparisons.areas import compare_regions
+from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions
 from rlrewards.verify.comparisons.chains import Broken, exact_members
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.equations import (
@@ -226,6 +226,8 @@ def _for_inequality(ours: Node, gold: Relation, terms: Terms) -> Decision:
         return compare_inequalities(ours, gold, terms)
     if isinstance(ours, Expression):
         return different("a value for an inequality")
+    if (decision := compare_boxes(ours, gold, terms)) is not None:
+        return decision
     return undecided(f"a {type(ours).__name__.lower()} for an inequality")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import family_for_value
@@ -21,8 +23,11 @@ from rlrewards.verify.tree import (
     Relation,
     Set,
     Words,
+    symbols_of,
 )
 from rlrewards.verify.verdict import Status, Tier
+
+_OTHER_KIND: Final = different("cases for one number")
 
 
 def for_value(ours: Node, gold: Node, terms: Terms) -> Decision:
@@ -43,7 +48,7 @@ def for_value(ours: Node, gold: Node, terms: Terms) -> Decision:
     if isinstance(ours, Listing) and (decision := family_for_value(ours, gold, terms)):
         return decision
     if isinstance(ours, Piecewise):
-        return undecided("cases for one formula")
+        return undecided("cases for one formula") if symbols_of(gold) else _OTHER_KIND
     return different(f"a {type(ours).__name__.lower()} for one value")
 
 

@@ -47,6 +47,8 @@ def for_bracket(ours: Node, gold: Bracket, terms: Terms) -> Decision:
         return _brackets(value, gold, terms)
     if isinstance(value, Expression):
         return different("one value for a tuple")
+    if isinstance(value, Matrix) and all(isinstance(item, Bracket) for item in gold.items):
+        return _rows(value, gold, terms)
     if _is_interval(gold):
         return _for_interval(value, gold)
     return _as_tuple(value, gold, terms)
@@ -99,8 +101,6 @@ def _as_tuple(ours: Node, gold: Bracket, terms: Terms) -> Decision:
         return in_order(ours.items, gold.items, terms)
     if isinstance(ours, Matrix) and all(len(row) == 1 for row in ours.rows):
         return in_order([row[0] for row in ours.rows], gold.items, terms)
-    if isinstance(ours, Matrix) and all(isinstance(item, Bracket) for item in gold.items):
-        return _rows(ours, gold, terms)
     return undecided(f"a {type(ours).__name__.lower()} for a tuple")
 
 

@@ -1,0 +1,1 @@
+"""The verifier's benchmark in parts: corpora, graders and their timing, tables, pool, plot."""
