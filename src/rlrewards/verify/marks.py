@@ -45,7 +45,7 @@ def mark(parser: Parser, text: str, left: Node) -> Node:
         parser.fail("a name before a subscript", known=True)
     if isinstance(left, Measure) and left.unit.name == "°":
         parser.fail("degrees without minutes", known=True)
-    parser.fail("a name before a prime", known=not isinstance(left, Number))
+    return parser.fail("a name before a prime", known=not isinstance(left, Number))
 
 
 def _power(parser: Parser, base: Node) -> Node:

@@ -84,7 +84,7 @@ def letters(parser: Parser) -> Node:
     if _is_product(token) and not (token.plain and _is_apart(parser)):
         return _split(parser, token, [*run])
     parser.at -= 1
-    refuse_words(parser)
+    return refuse_words(parser)
 
 
 def _is_apart(parser: Parser) -> bool:
@@ -252,7 +252,7 @@ def upright(parser: Parser) -> Node:
     if name.isupper() and name.isalpha():
         return Symbol(name)
     parser.at -= 1
-    refuse_words(parser)
+    return refuse_words(parser)
 
 
 def _choices(parser: Parser, name: str) -> Node | None:

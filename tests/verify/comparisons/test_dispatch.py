@@ -71,12 +71,10 @@ NODES = [
 
 
 def test_every_kind_of_node_is_here():
-    kinds = {
-        kind
-        for kind in (*tree.Expression.__subclasses__(), *tree.Node.__subclasses__())
-        if kind is not tree.Expression
-    }
-    assert kinds == {type(node) for node in NODES}
+    kinds = {*tree.Expression.__subclasses__(), *tree.Node.__subclasses__()} - {tree.Expression}
+    # A dataclass with slots is a second class of the same name.
+    names = {kind.__name__ for kind in kinds} - {"Expression"}
+    assert names == {type(node).__name__ for node in NODES}
 
 
 @pytest.mark.parametrize("gold", NODES, ids=range(len(NODES)))
