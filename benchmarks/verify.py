@@ -50,8 +50,8 @@ class Plan:
 
 
 QUICK = Plan(
-    peer_pairs=40, peer_completions=300, peer_rewritten=100, cross_pairs=5000, cross_seconds=8.0,
-    peer_echo_rows=20, pool_pairs=1000, pool_peer_pairs=0, ours_most=2000, self_most=500,
+    peer_pairs=25, peer_completions=200, peer_rewritten=60, cross_pairs=5000, cross_seconds=5.0,
+    peer_echo_rows=10, pool_pairs=2000, pool_peer_pairs=0, ours_most=1500, self_most=300,
 )  # fmt: skip
 
 

@@ -101,7 +101,8 @@ def decimal(value: Fraction) -> str | None:
 
 def is_integer(reading: Reading) -> bool:
     """Whether a reference is a whole number."""
-    return reading.kind == "number" and reading.number is not None and reading.number % 1 == 0
+    plain = re.fullmatch(r"-?\d+", reading.body) or GROUPED.fullmatch(reading.body)
+    return reading.kind == "number" and bool(plain) and reading.number is not None
 
 
 def formulas(reading: Reading) -> list[tuple[str, str]]:

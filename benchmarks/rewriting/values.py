@@ -159,7 +159,10 @@ class _Evaluator:
         if re.match(r"\\frac(\{\d+\}\{\d+\}|\d)", rest):
             if not token.isdigit():
                 raise Unreadable("a decimal before a fraction")
-            value += self.base()
+            part = self.base()
+            if part.real >= 1:
+                raise Unreadable("an improper fraction after a number")
+            value += part
         return value
 
     def root(self) -> complex:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import rlrewards as rr
-from rlrewards.verify.extract import MAX_BRACES, MAX_READ, Text, closing_brace, find_answer
+from rlrewards.verify.boxes import MAX_BRACES, closing_brace
+from rlrewards.verify.extract import MAX_READ, Text, find_answer
 
 OPTIONS = {"A": "Aspirin", "B": "Metformin", "C": "Insulin"}
 

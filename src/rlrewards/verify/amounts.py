@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import flint
 
 from rlrewards.verify import digits
+from rlrewards.verify.commands import is_function
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
     Measure,
@@ -106,7 +107,9 @@ def _may_be_unit(parser: Parser, left: Node, token: Token) -> bool:
     """Whether letters behind a value may measure it, rather than multiply it."""
     if token.kind == "text":
         return True
-    if token.kind == "roman" and token.text == "d":
+    if token.kind == "roman" and token.text not in UNITS and (
+        token.text == "d" or is_function(token.text)
+    ):
         return False
     if token.kind == "roman":
         return len(token.text) > 1 or _is_behind_value(parser)

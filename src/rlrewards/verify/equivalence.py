@@ -142,13 +142,20 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
     ours, gold = readings(answer), readings(reference)
     if not isinstance(ours, Unparsed) and not isinstance(gold, Unparsed):
         return None
-    if not (is_prose(answer) or is_prose(reference)):
+    if not any(map(_is_worded, (answer, reference))):
         return None
     decision = Decision(*compare_text(answer, reference))
     if decision.status is Status.UNDECIDED and not isinstance(gold, Unparsed):
         # The reference is mathematics, so what cannot be read is the answer's fault.
         return Decision(Status.NO_ANSWER, Tier.TEXT, f"unreadable: {answer[:60]!r}")
     return decision
+
+
+_ONLY_WORDS: Final = re.compile(r"[A-Za-z\s.,!'\"]*[A-Za-z]{2,}[A-Za-z\s.,!'\"]*")
+
+
+def _is_worded(text: str) -> bool:
+    return is_prose(text) or _ONLY_WORDS.fullmatch(text) is not None
 
 
 # ---------------------------------------------------------------------------------------------

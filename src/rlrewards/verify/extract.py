@@ -24,20 +24,17 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from rlrewards.verify.boxes import Box, Span, boxes_in, is_touched, trimmed
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.verdict import Answer
 
-Span = tuple[int, int]
-
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
 MAX_READ = 200_000
-MAX_NESTED_BOXES = 8
 MAX_BOXES = 50
-MAX_BRACES = 20_000
 MAX_BLOCKS = 200
 PHRASE_WINDOW = 40_000
 LENIENT_WINDOW = 20_000
@@ -72,7 +69,7 @@ class Text:
 
     def found(self, span: Span, rule: str) -> Found:
         """Return the answer at a span, trimmed of white space and of markup around it."""
-        start, stop = _trimmed(self.completion, span)
+        start, stop = trimmed(self.completion, span)
         if start == stop:
             return Found(None, f"empty answer ({rule})")
         text = self.completion[start:stop]
@@ -230,20 +227,12 @@ def _boxed(text: Text) -> Found | None:
     return _boxed_between(text, (0, len(text.completion)), "boxed")
 
 
-_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
-_FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
-_BARE = re.compile(r"[^\s$]*[^\s$.,;]")
-
-_Box = tuple[Span, Span]
-"""Where a box stands, and where what is in it."""
-
-
 def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     completion = text.completion
     if completion.find("\\boxed", *span) < 0 and completion.find("\\fbox", *span) < 0:
         return None
-    boxes: deque[_Box] = deque(maxlen=MAX_BOXES + 1)
-    for box in _boxes(completion, *span):
+    boxes: deque[Box] = deque(maxlen=MAX_BOXES + 1)
+    for box in boxes_in(completion, *span):
         if box is None:
             return Found(None, "the last box is not closed")
         boxes.append(box)
@@ -255,7 +244,7 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     if len(final) > MAX_BOXES:
         return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
     final.reverse()
-    if any(_is_touched(completion, outer) for outer, _ in final):
+    if any(is_touched(completion, outer) for outer, _ in final):
         return Found(None, "something touches the box")
     parts = [text.found(inner, rule) for _, inner in final]
     empty = next((part for part in parts if part.answer is None), None)
@@ -264,79 +253,7 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     return text.joined(parts, (final[0][1][0], final[-1][1][1]), rule)
 
 
-_BEFORE_BOX = re.compile(r"(?:[-+−*/^_\d]|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
-_BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/*]|\\(?:times|cdot)")
-
-
-def _is_touched(completion: str, outer: Span) -> bool:
-    """Whether a sign, a digit or an operator makes another number of what is in the box."""
-    start, stop = outer
-    before = _BEFORE_BOX.search(completion[max(start - 8, 0) : start])
-    return before is not None or _BEHIND_BOX.match(completion, stop) is not None
-
-
 _ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
-
-
-def _boxes(completion: str, start: int, stop: int) -> Iterator[_Box | None]:
-    """Yield the outermost boxes in order; None, last, for one that does not close."""
-    while (opening := _FLAT_BOX.search(completion, start, stop)) is not None:
-        inner = opening.end(1)
-        if opening[2]:
-            start = opening.end()
-            yield (opening.start(), start), (inner + 1, start - 1)
-        elif inner < stop and completion[inner] == "{":
-            end = closing_brace(completion, inner, stop)
-            if end is None:
-                yield None
-                return
-            start = end + 1
-            yield _unnested(completion, ((opening.start(), start), (inner + 1, end)))
-        else:
-            bare = _BARE.match(completion, inner, stop)
-            start = bare.end() if bare else inner
-            yield (opening.start(), start), (inner, start)
-
-
-def _unnested(completion: str, box: _Box) -> _Box:
-    """Return the innermost of boxes that hold nothing but a box, down to a few levels."""
-    outer, content = box
-    for _ in range(MAX_NESTED_BOXES):
-        if completion.find("\\", *content) < 0:
-            break
-        trimmed = _trimmed(completion, content)
-        inner = _BOX.match(completion, *trimmed)
-        if inner is None:
-            break
-        start, stop = inner.end(), trimmed[1]
-        if start >= stop or completion[start] != "{":
-            break
-        end = closing_brace(completion, start, stop)
-        if end is None or end + 1 != stop:
-            break
-        content = (start + 1, end)
-    return outer, content
-
-
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
-
-
-def closing_brace(text: str, start: int, stop: int) -> int | None:
-    """Return where the brace that opens at `start` closes, or None; escaped braces do not count.
-
-    None too after `MAX_BRACES` of them: that is no answer.
-    """
-    depth = 0
-    for count, brace in enumerate(_BRACE.finditer(text, start, stop)):
-        if brace[0] == "{":
-            depth += 1
-        elif brace[0] == "}":
-            depth -= 1
-            if depth == 0:
-                return brace.start()
-        if count > MAX_BRACES:
-            return None
-    return None
 
 
 _JSON_FIELD = re.compile(
@@ -471,7 +388,7 @@ def _whole_choice(text: Text) -> Found | None:
     """Accept a whole text, or its last line, that is one of the options and nothing else."""
     if text.options is None:
         return None
-    start, stop = _trimmed(text.completion, (0, len(text.completion)))
+    start, stop = trimmed(text.completion, (0, len(text.completion)))
     line = max(text.completion.rfind("\n", start, stop) + 1, start)
     for span in ((start, stop), (line, stop)):
         choice = resolve(text.completion[slice(*span)], text.options)
@@ -511,14 +428,3 @@ _RULES: tuple[Callable[[Text], Found | None], ...] = (
     _whole_choice,
     _lenient,
 )
-
-_EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
-
-
-def _trimmed(completion: str, span: Span) -> Span:
-    """Return the span without white space, zero-width characters and emphasis at its ends."""
-    start, stop = span
-    text = completion[start:stop]
-    left = text.lstrip(_EDGES)
-    start += len(text) - len(left)
-    return start, start + len(left.rstrip(_EDGES))

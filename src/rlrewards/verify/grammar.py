@@ -392,7 +392,7 @@ class Parser:
     def _beside(self, left: Node, last: str) -> Node:
         """Multiply what stands side by side."""
         token = self.token
-        if token.kind == "number":
+        if token.kind == "number" and not self._is_power_behind():
             return amounts.compound(self, left)
         if token.text == "(" and self.peek().text == "mod":
             return self._modulus(left)
@@ -409,6 +409,10 @@ class Parser:
         if last == "/" and self.tight:  # not reached: the slash took it
             return Product((left, right))
         return Product((*_factors(left, last), right))
+
+    def _is_power_behind(self) -> bool:
+        """Whether a number behind a factor is the base of a power: x 3^x is a product."""
+        return self.tokens[self.at - 1].kind != "number" and self.peek().text == "^"
 
     def _marked(self, node: Node) -> Node:
         """Read the powers and other marks behind a factor."""

@@ -37,6 +37,7 @@ MAX_DEGREE: Final = 16
 
 _TOO_FAR: Final = fmpq(2) ** (2 * MAX_POINT_BITS + 1)
 _BENT: Final = frozenset({"abs", "floor", "ceil", "sgn", "arg"})
+_STEPPING: Final = frozenset({"floor", "ceil", "mod"})
 _CHOOSING: Final = frozenset({"max", "min", "mod"})
 
 
@@ -78,14 +79,21 @@ def _beyond(scale: Rational, names: list[str]) -> list[Values]:
 
 
 def _kinks(tree: Node) -> list[Node]:
-    """Return what stands in |…|, floors and roots, where it is a sum: its zeros may be anywhere."""
+    """Return what stands in |…| and roots where it is a sum: its zeros may be anywhere.
+
+    Of what goes in steps all is returned, since the first step of ⌊x²/10³⁰⌋ is far away.
+    """
     found: list[Node] = []
     for part in walk(tree):
         for inner in _bending(part):
             kinds = [type(item) for item in walk(inner)]
-            if Sum in kinds and Symbol in kinds:
+            if Symbol in kinds and (Sum in kinds or _steps(part)):
                 found.append(inner)
     return found
+
+
+def _steps(part: Node) -> bool:
+    return isinstance(part, Call) and part.name in _STEPPING
 
 
 def _bending(part: Node) -> list[Node]:
@@ -191,6 +199,7 @@ def _exactly(ball: Any) -> Rational:
 
 # ---------------------------------------------------------------------------------------------
 # Several variables: beyond all constants
+
 
 def _reach(node: Node) -> Rational:
     """Return the product of the sizes of all constants in an expression (1/c for c < 1)."""

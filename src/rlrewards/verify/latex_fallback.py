@@ -60,9 +60,11 @@ _KNOWN: Final = frozenset(
     alpha beta theta lambda mu , ; ! quad
     """.split()
 )
-# Products before brackets, slashes, points, scripts of digits, `I`, functions without brackets.
+# Products before brackets, slashes, points, scripts of digits, `I`, functions without brackets;
+# and whatever could be too large to be written out.
 _AMBIGUOUS: Final = re.compile(
     r"""\d\s*(?:\\left)?\s*[(\[|] | [/.%$&~'"<>=:] | \d_ | \d\s+\d | [A-Z]{2} | I
+    | \d{7} | ! | \^\{?[^{}]*\^ | \^\{?\d{3}
     | \\(?:sin|cos|tan|ln|exp)(?!\s*(?:\\left\s*)?[({^]) | \\[a-z]+\^ | [^\x20-\x7e] """,
     re.VERBOSE,
 )
@@ -112,5 +114,8 @@ def _over_the_reals(expression: Any) -> Any:
     names = expression.atoms(sympy.Symbol)
     if not all(re.fullmatch(r"[A-Za-z]\w*|\\[a-z]+", name.name) for name in names):
         return None
+    for derivative in expression.atoms(sympy.Derivative):
+        if not derivative.variables or not {*derivative.variables} <= derivative.expr.free_symbols:
+            return None  # dy/dx is not 0
     replaced = {name: sympy.Symbol(name.name.lstrip("\\"), real=True) for name in names}
     return expression.xreplace(replaced)

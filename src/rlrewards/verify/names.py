@@ -170,7 +170,11 @@ def variable(parser: Parser, name: str) -> Node:
         return primed(parser, name)
     if parser.is_next("(") and (name in _CALLED or _is_defined_here(parser)):
         return called(parser, name)
-    if parser.is_next("^") and name in _CALLED and _is_inverse(parser):
+    if (
+        parser.is_next("^")
+        and _is_inverse(parser)
+        and (name in _CALLED or _defines_inverse(parser))
+    ):
         return called(parser, name + _take_inverse(parser))
     return Symbol(name)
 
@@ -208,6 +212,15 @@ def _is_defined_here(parser: Parser) -> bool:
 def _is_inverse(parser: Parser) -> bool:
     window = [parser.peek(ahead).text for ahead in range(1, 6)]
     return window[:5] == ["{", "-", "1", "}", "("] or window[:3] == ["-", "1", "("]
+
+
+def _defines_inverse(parser: Parser) -> bool:
+    """Whether `k^{-1}(x) =` defines a function."""
+    ahead = 6 if parser.peek().text == "{" else 4
+    window = [parser.peek(ahead + index).text for index in range(3)]
+    if len(window[0]) != 1 or not window[0].isalpha() or window[1] != ")":
+        return False
+    return window[2] == "=" or (window[2] == "" and parser.tokens[parser.at - 2].text == "=")
 
 
 def _take_inverse(parser: Parser) -> str:

@@ -59,6 +59,7 @@ class _Pair:
         work_left: Work that may still be spent.
         sizes: `size_bits` of both, by the length of the values.
         looked: Whether a first, rough look was taken.
+        seed: What the points are drawn from; the canonical keys of both where it is empty.
     """
 
     ours: Node
@@ -72,6 +73,7 @@ class _Pair:
     work_left: float = MAX_WORK
     sizes: dict[int, int] = field(default_factory=dict)
     looked: bool = False
+    seed: str = ""
 
     def spend(self, bits: int) -> bool:
         """Charge an evaluation at a precision; False when nothing is left for it."""
@@ -129,7 +131,7 @@ def compare_constants(
 
 
 def compare_functions(
-    ours: Node, gold: Node, facts: tuple[Survey, Survey] | None = None
+    ours: Node, gold: Node, facts: tuple[Survey, Survey] | None = None, *, seed: str = ""
 ) -> Decision:
     """Compare two expressions by their values at points of both signs.
 
@@ -137,6 +139,7 @@ def compare_functions(
     `x + ln x - ln x` would pass for |x|.
     """
     pair = _pair(ours, gold, facts)
+    pair.seed = seed
     if _unfit(pair):
         return _open("too large to be computed")
     objection, agreed = _between_kinks(pair)
@@ -162,12 +165,15 @@ _NARROWER: Final = "the answer is not defined everywhere that the reference is"
 # Points
 
 
+def _seed(ours: Node, gold: Node) -> str:
+    return "|".join(sorted((canonical(ours), canonical(gold))))
+
+
 class _Draw:
     """Numbers without a pattern, the same ones for the same pair in either order."""
 
-    def __init__(self, *trees: Node) -> None:
-        text = "|".join(sorted(map(canonical, trees)))
-        self._bytes = hashlib.shake_128(text.encode("utf-8", "surrogatepass"))
+    def __init__(self, seed: str) -> None:
+        self._bytes = hashlib.shake_128(seed.encode("utf-8", "surrogatepass"))
         self._stream, self._at = b"", 0
 
     def between(self, low: int, high: int) -> int:
@@ -204,7 +210,7 @@ def _integer_points(names: list[str], draw: _Draw) -> Iterator[Values]:
 
 
 def _at_points(pair: _Pair, agreed_before: int = 0) -> Decision:
-    draw = _Draw(pair.ours, pair.gold)
+    draw = _Draw(pair.seed or _seed(pair.ours, pair.gold))
     needed = max(POINTS, 2 ** min(len(pair.names), 4))  # all combinations of signs
     needed = max(needed - agreed_before, min(needed, POINTS - 2))
     for points in (_rational_points(pair.names, draw), _integer_points(pair.names, draw)):
@@ -362,8 +368,8 @@ def _is_constant(value: Node, ours: Node, gold: Node) -> tuple[Decision, Ball | 
     if between is None:
         return _open("its kinks may lie anywhere"), None
     first: Ball | None = None
-    agreed = 0
-    for point in [*between, *_rational_points(pair.names, _Draw(ours, gold))]:
+    agreed, narrower = 0, False
+    for point in [*between, *_rational_points(pair.names, _Draw(_seed(ours, gold)))]:
         try:
             needed = AGREEMENT_BITS + 2 * size_bits(value, point)
             bits = min(needed + needed // 4 + 64, MAX_PRECISION_BITS)
@@ -371,13 +377,14 @@ def _is_constant(value: Node, ours: Node, gold: Node) -> tuple[Decision, Ball | 
                 return _open("too slow to be computed"), first
             ball = enclose(value, point, bits=bits, complex_=pair.complex_)
         except NO_VALUE:
-            if _is_defined(gold, point, pair) and not _is_defined(ours, point, pair):
-                return _open(_NARROWER), None
+            narrower = narrower or _is_narrower(pair, point)
             continue
         first = ball if first is None else first
         if not ball.overlaps(first):
             return different(Tier.NUMERIC, "not proportional"), first
         agreed += _accuracy(ball) >= needed
         if agreed == 2 * POINTS:
+            if narrower:
+                return _open(_NARROWER), None
             return equal(Tier.NUMERIC, f"constant at {agreed} points"), first
     return _open("too few points where both are defined"), first

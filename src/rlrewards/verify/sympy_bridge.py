@@ -22,7 +22,7 @@ from rlrewards.verify.decision import Decision, Terms, different, equal, undecid
 from rlrewards.verify.latex_fallback import disarm, has_standing_command, read_latex
 from rlrewards.verify.parse import parse
 from rlrewards.verify.symbolic import Budget
-from rlrewards.verify.sympy_trees import UnfitError, from_sympy, to_sympy
+from rlrewards.verify.sympy_trees import UnclearError, UnfitError, from_sympy, to_sympy
 from rlrewards.verify.tree import (
     Call,
     Expression,
@@ -85,14 +85,13 @@ def prove(
     """
     ours, gold = parse(answer), parse(reference)
     if isinstance(ours, Unparsed) or isinstance(gold, Unparsed):
-        return _reply(_by_latex(answer, reference, form))
+        return _reply(_by_latex(answer, reference))
     try:
         decision = _decide(ours, gold, _Terms(form, log_base))
+    except UnclearError:
+        decision = _by_latex(answer, reference)
     except _GIVES_UP as error:
         decision = _open(str(error)[:200] or type(error).__name__)
-    if decision.status is Status.UNDECIDED and stands(gold):
-        again = _by_latex(answer, reference, form)
-        decision = again if again.is_equal else decision
     return _reply(decision)
 
 
@@ -300,22 +299,23 @@ def _vanishes_at_points(ours: Any, gold: Any) -> bool:
 # Notation that our own parser does not know
 
 
-def _by_latex(answer: str, reference: str, form: str) -> Decision:
-    """Compare two answers as latex2sympy2-extended reads them: EQUAL by proof, or nothing."""
-    if not (has_standing_command(answer) or has_standing_command(reference)):
+def _by_latex(answer: str, reference: str) -> Decision:
+    """Compare a reference as latex2sympy2-extended reads it: EQUAL by proof, or nothing.
+
+    The answer is read by our own parser wherever that knows it.
+    """
+    if not has_standing_command(reference):
         return _open("not read")
-    ours, gold = read_latex(answer), read_latex(reference)
-    if ours is None or gold is None:
+    tree, gold = parse(answer), read_latex(reference)
+    if gold is None or isinstance(tree, Unparsed) or stands(tree):
         return _open("not read")
-    if form == "numeral" and ours.has(*_STANDING) and ours != gold:
-        return _open("a computation is left standing")
     try:
-        closed = gold.doit()
+        ours, closed = to_sympy(tree), gold.doit()
         if closed.has(*_STANDING) or not _is_confirmed_part_by_part(gold):
             return _open("no closed form was found")
         if ours.free_symbols != closed.free_symbols:
             return _open("in other variables")
-        return _difference(ours.doit(), closed)
+        return _difference(ours, closed)
     except _GIVES_UP as error:
         return _open(str(error)[:200] or type(error).__name__)
 

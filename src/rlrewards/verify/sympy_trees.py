@@ -54,6 +54,10 @@ class UnfitError(Exception):
     """The tree has no SymPy expression, or the expression no tree; or it is too large."""
 
 
+class UnclearError(UnfitError):
+    """Our parser did not find out what is summed or integrated over; another one may."""
+
+
 def to_sympy(node: Node, log_base: str = "10") -> Any:
     r"""Return the SymPy expression of a tree, over real variables.
 
@@ -171,7 +175,7 @@ class _Writer:
 
     def standing(self, node: Standing, names: Names) -> Any:
         if not isinstance(node.variable, Symbol) or node.variable.name not in symbols_of(node.body):
-            raise UnfitError(f"the variable of the {node.kind} is not clear")
+            raise UnclearError(f"the variable of the {node.kind} is not clear")
         name = node.variable.name
         is_index = node.kind in ("sum", "product")
         variable = sympy.Symbol(name, integer=True) if is_index else sympy.Symbol(name, real=True)

@@ -79,6 +79,9 @@ voltage 1 V volt volts
 current 1 A amp amps ampere amperes
 frequency 1 Hz hertz
 pressure 1 Pa pascal pascals
+magnetic 1 T tesla teslas
+charge 1 C coulomb coulombs
+resistance 1 Ω ohm ohms
 """
 
 UNITS: dict[str, Unit] = {

@@ -38,7 +38,7 @@ from rlrewards.verify.tree import (
     symbols_of,
     walk,
 )
-from rlrewards.verify.verdict import Tier
+from rlrewards.verify.verdict import Status, Tier
 
 __all__ = ["compare_values", "is_numeral", "ratio"]
 
@@ -106,12 +106,23 @@ def _by_value(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Decision:
     left, right = facts
     if left.is_uninterpreted or right.is_uninterpreted:
         return _uninterpreted(ours, gold)
-    if (same := compare_forms(ours, gold)) is not None:
+    alike = left.calls == right.calls  # else multiplying out seldom tells
+    same = compare_forms(ours, gold) if alike else None
+    if same is not None:
         return _exactly(same)
-    if left.symbols == right.symbols and canonical(ours) == canonical(gold):
+    decision = _by_balls(ours, gold, facts)
+    if decision.status is not Status.UNDECIDED or alike:
+        return decision
+    same = compare_forms(ours, gold)
+    return decision if same is None else _exactly(same)
+
+
+def _by_balls(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Decision:
+    keys = canonical(ours), canonical(gold)
+    if keys[0] == keys[1]:
         return equal(Tier.EXACT, "the same but for order")
-    if left.symbols or right.symbols:
-        return numeric.compare_functions(ours, gold, facts)
+    if facts[0].symbols or facts[1].symbols:
+        return numeric.compare_functions(ours, gold, facts, seed="|".join(sorted(keys)))
     return numeric.compare_constants(ours, gold, facts)
 
 

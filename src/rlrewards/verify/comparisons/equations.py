@@ -46,8 +46,11 @@ def compare_equations(ours: Relation, gold: Relation, terms: Terms) -> Decision:
 
 
 def _difference(relation: Relation) -> Node | None:
+    """Return left side - right side; None where a side has none, or there is no variable."""
     left, right = (bare(member) for member in relation.members)
-    return None if left is None or right is None else difference(left, right)
+    if left is None or right is None or not symbols_of(relation):
+        return None
+    return difference(left, right)
 
 
 def compare_inequalities(ours: Relation, gold: Relation, terms: Terms) -> Decision:

@@ -12,7 +12,7 @@ from itertools import product
 from typing import Final
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
-from rlrewards.verify.comparisons.exactly import different, undecided
+from rlrewards.verify.comparisons.exactly import MAX_ITEMS, different, undecided
 from rlrewards.verify.comparisons.rewriting import rebuilt
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import Listing, Negative, Node, PlusMinus, Relation, Set, walk
@@ -27,6 +27,8 @@ def compare_signs(ours: Node, gold: Node, terms: Terms) -> Decision | None:
         return None
     if not terms.conventions.plus_minus and not all(signs):
         return different("± on one side only")
+    if max(map(len, signs)) > MAX_SIGNS * MAX_ITEMS or _most_signs(ours, gold) > MAX_SIGNS:
+        return undecided(f"more than {MAX_SIGNS} ± in one expression")
     decisions = [
         compare_nodes(_spelt_out(ours, linked=linked), _spelt_out(gold, linked=linked), terms)
         for linked in ((True, False) if _ambiguous(ours) or _ambiguous(gold) else (True,))
@@ -34,6 +36,11 @@ def compare_signs(ours: Node, gold: Node, terms: Terms) -> Decision | None:
     if len({decision.status for decision in decisions}) > 1:
         return undecided("several ± that may or may not be linked")
     return decisions[0]
+
+
+def _most_signs(*nodes: Node) -> int:
+    counts = (len(_signs(part)) for node in nodes for part in _parts(node))
+    return max(counts, default=0)
 
 
 def _signs(node: Node) -> list[PlusMinus]:
@@ -82,7 +89,7 @@ def _values(node: Node, *, linked: bool) -> list[Node]:
     signs = len(_signs(node))
     if not signs:
         return [node]
-    if linked or signs > MAX_SIGNS or isinstance(node, Relation):
+    if linked or isinstance(node, Relation):
         return [_with_signs(node, [upper] * signs) for upper in (True, False)]
     return [_with_signs(node, [*choice]) for choice in product((True, False), repeat=signs)]
 

@@ -13,9 +13,7 @@ from rlrewards.verify.values import compare_values
 
 
 def for_ratio(ours: Node, gold: Ratio, terms: Terms) -> Decision:
-    """Compare with a reference that is a ratio, or that says the same twice (`x>1:(1,∞)`)."""
-    if not all(isinstance(part, Expression) for part in gold.parts):
-        return _either(ours, gold, terms)
+    """Compare with a reference that is a ratio."""
     if isinstance(ours, Ratio):
         return _ratios(ours, gold, terms)
     if isinstance(ours, Relation):
@@ -32,15 +30,6 @@ def ratio_for_value(ours: Ratio, gold: Node, terms: Terms) -> Decision:
     if len(ours.parts) != 2 or not terms.conventions.ratios:
         return different("a ratio for one value")
     return compare_nodes(Quotient(*ours.parts), gold, terms.inside())
-
-
-def _either(ours: Node, gold: Ratio, terms: Terms) -> Decision:
-    """A reference of two halves that say the same is met by either."""
-    decisions = [compare_nodes(ours, part, terms.inside()) for part in gold.parts]
-    for decision in decisions:
-        if decision.is_equal:
-            return decision
-    return next((item for item in decisions if not item.is_different), decisions[0])
 
 
 def _ratios(ours: Ratio, gold: Ratio, terms: Terms) -> Decision:

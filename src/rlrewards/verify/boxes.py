@@ -1,0 +1,100 @@
+r"""Where the boxes of a completion stand: `\boxed{x}`, nested, `\boxed x`, or never closed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+Span = tuple[int, int]
+
+MAX_NESTED_BOXES = 8
+MAX_BRACES = 20_000
+
+Box = tuple[Span, Span]
+"""Where a box stands, and where what is in it."""
+
+_BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
+_FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
+_BARE = re.compile(r"[^\s$]*[^\s$.,;]")
+_BEFORE_BOX = re.compile(r"(?:[-+−*/^_\d]|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/*]|\\(?:times|cdot)")
+
+
+def is_touched(completion: str, outer: Span) -> bool:
+    """Whether a sign, a digit or an operator makes another number of what is in the box."""
+    start, stop = outer
+    before = _BEFORE_BOX.search(completion[max(start - 8, 0) : start])
+    return before is not None or _BEHIND_BOX.match(completion, stop) is not None
+
+
+def boxes_in(completion: str, start: int, stop: int) -> Iterator[Box | None]:
+    """Yield the outermost boxes in order; None, last, for one that does not close."""
+    while (opening := _FLAT_BOX.search(completion, start, stop)) is not None:
+        inner = opening.end(1)
+        if opening[2]:
+            start = opening.end()
+            yield (opening.start(), start), (inner + 1, start - 1)
+        elif inner < stop and completion[inner] == "{":
+            end = closing_brace(completion, inner, stop)
+            if end is None:
+                yield None
+                return
+            start = end + 1
+            yield _unnested(completion, ((opening.start(), start), (inner + 1, end)))
+        else:
+            bare = _BARE.match(completion, inner, stop)
+            start = bare.end() if bare else inner
+            yield (opening.start(), start), (inner, start)
+
+
+def _unnested(completion: str, box: Box) -> Box:
+    """Return the innermost of boxes that hold nothing but a box, down to a few levels."""
+    outer, content = box
+    for _ in range(MAX_NESTED_BOXES):
+        if completion.find("\\", *content) < 0:
+            break
+        begin, stop = trimmed(completion, content)
+        inner = _BOX.match(completion, begin, stop)
+        if inner is None:
+            break
+        start = inner.end()
+        if start >= stop or completion[start] != "{":
+            break
+        end = closing_brace(completion, start, stop)
+        if end is None or end + 1 != stop:
+            break
+        content = (start + 1, end)
+    return outer, content
+
+
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+
+
+def closing_brace(text: str, start: int, stop: int) -> int | None:
+    """Return where the brace that opens at `start` closes, or None; escaped braces do not count.
+
+    None too after `MAX_BRACES` of them: that is no answer.
+    """
+    depth = 0
+    for count, brace in enumerate(_BRACE.finditer(text, start, stop)):
+        if brace[0] == "{":
+            depth += 1
+        elif brace[0] == "}":
+            depth -= 1
+            if depth == 0:
+                return brace.start()
+        if count > MAX_BRACES:
+            return None
+    return None
+
+
+_EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
+
+
+def trimmed(completion: str, span: Span) -> Span:
+    """Return the span without white space, zero-width characters and emphasis at its ends."""
+    start, stop = span
+    text = completion[start:stop]
+    left = text.lstrip(_EDGES)
+    start += len(text) - len(left)
+    return start, start + len(left.rstrip(_EDGES))
