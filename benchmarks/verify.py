@@ -5,7 +5,7 @@
 Speed first: one process, caches cold, nothing remembered from pair to pair. Ours runs on every
 pair, Math-Verify on a random subset (it needs minutes for all), and the ratio is between both on
 that subset. Then the accuracy tables: authors' labels, references against themselves and against
-each other, rewritings, echoes of the question. Last, a pool with one power tower in a hundred pairs.
+each other, rewritings, echoes of the question. Last, a pool with a power tower in a hundred pairs.
 
 Real data is read from the folder that `RLREWARDS_DATA` names; without it only the corpus that ships
 here is graded. Everything printed goes to `report.txt` in the output folder too, beside the lists
@@ -65,10 +65,12 @@ class Report:
     figures: dict[str, object] = field(default_factory=dict)
 
     def say(self, line: str = "") -> None:
+        """Print a line and keep it."""
         print(line, flush=True)
         self.lines.append(line)
 
     def head(self, title: str) -> None:
+        """Print a title below an empty line."""
         self.say()
         self.say(title)
 
@@ -83,6 +85,7 @@ class Report:
             self.say(f"    … {len(findings) - len(shown)} more in {self.folder / name}.txt")
 
     def save(self) -> None:
+        """Write the report and its figures."""
         (self.folder / "report.txt").write_text("\n".join(self.lines) + "\n", encoding="utf-8")
         figures = json.dumps(self.figures, indent=1, ensure_ascii=False)
         (self.folder / "figures.json").write_text(figures + "\n", encoding="utf-8")
@@ -159,7 +162,10 @@ def label_table(report: Report, runs: Sequence[Run]) -> None:
         report.head("Labels of gsm8k_completions")
         report.say(f"{'grader':12} {'pairs':>6} {'false accepts':>14} {'false rejects':>14}")
         sub = [run.cases[i] for i in run.places]
-        for who, cases, result in (("rlrewards", run.cases, run.own), ("Math-Verify", sub, run.peer)):
+        for who, cases, result in (
+            ("rlrewards", run.cases, run.own),
+            ("Math-Verify", sub, run.peer),
+        ):
             if result is not None:
                 wrong = accuracy.mistakes(cases, result.outcomes)
                 accepts = sum(finding.what == "wrong" for finding in wrong)
@@ -225,7 +231,9 @@ def _is_right(family: str) -> bool:
     return not family.startswith("wrong: ")
 
 
-def echo_table(report: Report, by_set: dict[str, list[corpora.Row]], plan: Plan, peer: Grader | None) -> None:  # fmt: skip
+def echo_table(
+    report: Report, by_set: dict[str, list[corpora.Row]], plan: Plan, peer: Grader | None
+) -> None:
     """Print how many formulas of the questions are accepted as answers."""
     rows = [row for group in by_set.values() for row in group]
     if plan.ours_most:
@@ -248,7 +256,9 @@ def pool_table(report: Report, cases: list[Case], plan: Plan) -> None:
     report.head("Poisoned pool: one power tower in a hundred pairs, two processes, pairs a second")
     chosen = [cases[i] for i in corpora.sampled(cases, plan.pool_pairs, SEED)]
     chosen *= -(-plan.pool_pairs // len(chosen))
-    for name, (clean, spoilt) in pool.rates(chosen[: plan.pool_pairs], plan.pool_peer_pairs).items():
+    for name, (clean, spoilt) in pool.rates(
+        chosen[: plan.pool_pairs], plan.pool_peer_pairs
+    ).items():
         report.say(f"{name:26} {clean:>8,.0f} → {spoilt:>8,.0f}   {spoilt / clean:.2f}")
         report.figures[f"pool {name}"] = spoilt / clean
 
@@ -262,7 +272,9 @@ def benchmark(report: Report, plan: Plan, only: Sequence[str]) -> None:
     by_set = corpora.real_references()
     if not by_set:
         folder = corpora.data_folder()
-        report.say(f"no real data in {folder}: the shipped corpus only (RLREWARDS_DATA names another)")
+        report.say(
+            f"no real data in {folder}: the shipped corpus only (RLREWARDS_DATA names another)"
+        )
     chosen = {n: c for n, c in corpora.corpora(SEED).items() if not only or n in only}
     runs = [graded(name, cases, plan, peer) for name, cases in chosen.items()]
     speed_table(report, runs)

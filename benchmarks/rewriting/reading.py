@@ -1,4 +1,4 @@
-r"""What kind of thing a reference is, by a grammar of regular expressions: the generator's own view.
+r"""What kind of thing a reference is, by a grammar of regular expressions: the generator's view.
 
 `read` returns None for whatever it does not fully understand (prose, several statements, proofs),
 so that only references with one certain meaning are rewritten.
@@ -36,7 +36,9 @@ MATRIX = re.compile(
     re.DOTALL,
 )
 WORDS = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z]+){0,5}")
-NOT_WORDS = re.compile(r"(?!(?:yes|no|odd)$)(?:[A-Z]+|[a-z]{1,3})$")  # a run of capitals or `ab` is a name or product
+NOT_WORDS = re.compile(
+    r"(?!(?:yes|no|odd)$)(?:[A-Z]+|[a-z]{1,3})$"
+)  # a run of capitals or `ab` is a name or product
 UNIT = re.compile(
     r"(?P<value>-?[\d.,]+)\s*(?:\\(?:mathrm|text)\s*\{\s*~?\s*(?P<tex>[A-Za-z]+)\s*\}"
     r"|(?<=\s)(?P<bare>[A-Za-z]{2,}))$"

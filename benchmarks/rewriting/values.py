@@ -1,7 +1,7 @@
 r"""What a formula is worth at a point: the evidence that a rewriting keeps, or changes, its value.
 
-A small evaluator over complex floats, written for the benchmark alone so that it shares nothing with
-the verifier it judges. It refuses (`Unreadable`) whatever could be read in two ways, such as
+A small evaluator over complex floats, written for the benchmark alone so that it shares nothing
+with the verifier it judges. It refuses (`Unreadable`) whatever could be read in two ways, such as
 `1/2x` or `f(x)`; the generator then keeps its hands off.
 """
 
@@ -12,7 +12,7 @@ import math
 import random
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 TOKEN = re.compile(
     r"\\(?:text|mathrm|operatorname|mathbf|mathbb|textbf)\s*\{[^{}]*\}"
@@ -46,7 +46,7 @@ POINTS = 4
 MAX_SIZE = 1e60
 
 
-class Unreadable(Exception):
+class Unreadable(Exception):  # noqa: N818 - a finding, not an error
     """The formula is outside the grammar, or could be read in two ways."""
 
 
@@ -185,7 +185,7 @@ class _Evaluator:
                     raise Unreadable("an inverse or a reciprocal")
             elif name == r"\log":
                 base = self.argument()
-                apply = lambda z: cmath.log(z) / cmath.log(base)  # noqa: E731
+                apply = partial(_logarithm, cmath.log(base))
             else:
                 raise Unreadable("a subscript on a function")
         value = apply(self.applied())
@@ -247,6 +247,10 @@ class _Evaluator:
             out += self.take()
         self.take("}")
         return out
+
+
+def _logarithm(scale: complex, value: complex) -> complex:
+    return cmath.log(value) / scale
 
 
 def _power(base: complex, exponent: complex) -> complex:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import random
 import re
 
-from rewriting.reading import NAME, Reading, split
-from rewriting.right import (
+from rewriting.common import (
     TURNED,
     Family,
     irrational_or_periodic,
@@ -19,6 +18,7 @@ from rewriting.right import (
     signed_terms,
     sum_of,
 )
+from rewriting.reading import NAME, Reading, split
 from rewriting.values import constant, join, tokens
 
 FAMILIES: dict[str, Family] = {}
@@ -105,9 +105,9 @@ def _sign(reading: Reading, rng: random.Random) -> list[str]:
         after_operand = re.search(r"[\w)}\]|!]$", body[: match.start()])
         sign = flipped if after_operand else ""
         out.append(body[: match.start()] + sign + body[match.end() :])
-    if reading.kind in ("number", "expression", "percent", "degrees", "quantity"):
-        if not body.startswith(("-", "\\$", "$")) and len(signed_terms(body)) == 1:
-            out.append("-" + body)
+    signed = reading.kind in ("number", "expression", "percent", "degrees", "quantity")
+    if signed and not body.startswith(("-", "\\$", "$")) and len(signed_terms(body)) == 1:
+        out.append("-" + body)
     return out
 
 
@@ -183,7 +183,9 @@ def _factor_ten(reading: Reading, rng: random.Random) -> list[str]:
     if found := re.search(r"\d*\.\d+", reading.body):
         whole, part = found[0].split(".")
         shifted = [f"{whole}{part[0]}.{part[1:]}0", f"0.{whole or '0'}{part}"]
-        shifted = [re.sub(r"^0+(?=\d)", "", shifted[0]), shifted[1]] if len(whole) < 2 else shifted[:1]
+        shifted = (
+            [re.sub(r"^0+(?=\d)", "", shifted[0]), shifted[1]] if len(whole) < 2 else shifted[:1]
+        )
         return [reading.body.replace(found[0], text) for text in shifted]
     found = re.search(r"(?<![\d,])\d+(?![\d,])", reading.body)
     return [reading.body[: found.end()] + "0" + reading.body[found.end() :]] if found else []

@@ -11,11 +11,12 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import rewriting
-import rlrewards as rr
 from rewriting.evidence import certainly_same
+
+import rlrewards as rr
 from verification.corpora import Case, Row
 from verification.graders import Grader, Outcome
 
@@ -128,7 +129,9 @@ def _plain(text: str) -> str:
 # Rewritings ------------------------------------------------------------------------------------
 
 
-def by_family(cases: Sequence[Case], outcomes: Sequence[Outcome]) -> dict[str, tuple[int, int, int]]:
+def by_family(
+    cases: Sequence[Case], outcomes: Sequence[Outcome]
+) -> dict[str, tuple[int, int, int]]:
     """Return pairs, wrong decisions and UNDECIDED of each family."""
     table: dict[str, list[int]] = {}
     for case, outcome in zip(cases, outcomes, strict=True):
@@ -150,19 +153,17 @@ def echo_cases(rows: Sequence[Row]) -> list[Case]:
         for match in FORMULA.finditer(row["question"]):
             formula = next(group for group in match.groups() if group)
             if _plain(formula) != _plain(row["reference"]):
-                cases.append(
-                    Case(formula, row["reference"], bare=True, question=row["question"])
-                )
+                cases.append(Case(formula, row["reference"], bare=True, question=row["question"]))
     return cases
 
 
 def echoes(cases: Sequence[Case], grade: Grader) -> list[Finding]:
     """Return the formulas of questions that a grader accepts as answers."""
-    found = []
-    for case in cases:
-        if grade(case).status == "EQUAL":
-            found.append(Finding("echo", case.text, case.reference, (case.question or "")[:200]))
-    return found
+    return [
+        Finding("echo", case.text, case.reference, (case.question or "")[:200])
+        for case in cases
+        if grade(case).status == "EQUAL"
+    ]
 
 
 def prompted() -> Grader:
@@ -171,8 +172,3 @@ def prompted() -> Grader:
     return lambda case: Outcome(
         verifier.verify(case.text, case.reference, prompt=case.question).status.value
     )
-
-
-def without_question(case: Case) -> Case:
-    """Return a case as a grader sees it that knows no questions."""
-    return replace(case, question=None)

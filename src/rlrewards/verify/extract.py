@@ -224,6 +224,8 @@ def _key(found: Found) -> str | None:
 
 
 def _boxed(text: Text) -> Found | None:
+    if "\\" not in text.completion:
+        return None
     return _boxed_between(text, (0, len(text.completion)), "boxed")
 
 

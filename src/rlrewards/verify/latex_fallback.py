@@ -49,8 +49,8 @@ def _fraction_or_name(text: str, *_: Any, **__: Any) -> Any:
         return sympy.Symbol(text)
     if re.fullmatch(r"-?[0-9]{1,9}(/[1-9][0-9]{0,9})?", text) is None:
         _refuse()
-    over, _, under = text.partition("/")
-    return sympy.Rational(int(over), int(under or "1"))
+    over, under = text.split("/") if "/" in text else (text, "1")
+    return sympy.Rational(int(over), int(under))
 
 
 _STANDS: Final = re.compile(r"\\(?:int|sum|prod|lim|partial|Gamma)(?![A-Za-z])|\\frac\{d")

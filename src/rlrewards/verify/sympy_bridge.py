@@ -85,11 +85,11 @@ def prove(
     """
     ours, gold = parse(answer), parse(reference)
     if isinstance(ours, Unparsed) or isinstance(gold, Unparsed):
-        return _reply(_by_latex(answer, reference))
+        return _reply(_by_latex(answer, reference, log_base))
     try:
         decision = _decide(ours, gold, _Terms(form, log_base))
     except UnclearError:
-        decision = _by_latex(answer, reference)
+        decision = _by_latex(answer, reference, log_base)
     except _GIVES_UP as error:
         decision = _open(str(error)[:200] or type(error).__name__)
     return _reply(decision)
@@ -299,7 +299,7 @@ def _vanishes_at_points(ours: Any, gold: Any) -> bool:
 # Notation that our own parser does not know
 
 
-def _by_latex(answer: str, reference: str) -> Decision:
+def _by_latex(answer: str, reference: str, log_base: str) -> Decision:
     """Compare a reference as latex2sympy2-extended reads it: EQUAL by proof, or nothing.
 
     The answer is read by our own parser wherever that knows it.
@@ -310,7 +310,7 @@ def _by_latex(answer: str, reference: str) -> Decision:
     if gold is None or isinstance(tree, Unparsed) or stands(tree):
         return _open("not read")
     try:
-        ours, closed = to_sympy(tree), gold.doit()
+        ours, closed = to_sympy(tree, log_base), gold.doit()
         if closed.has(*_STANDING) or not _is_confirmed_part_by_part(gold):
             return _open("no closed form was found")
         if ours.free_symbols != closed.free_symbols:

@@ -78,18 +78,17 @@ def require_moderate(node: Node) -> None:
     if len(nodes) > MAX_NODES:
         raise UnfitError("too large")
     for part in nodes:
-        is_power_of_sum = isinstance(part, Power) and isinstance(part.base, Sum)
-        if is_power_of_sum and symbols_of(part.base) and not _is_small_exponent(part.exponent):
+        if isinstance(part, Power) and not _is_soon_expanded(part):
             raise UnfitError("a power too large to be expanded")
     if size_bits(node, dict.fromkeys(symbols_of(node), fmpq(2))) > MAX_BITS:
         raise UnfitError("too large to be written out")
 
 
-def _is_small_exponent(exponent: Node) -> bool:
-    if symbols_of(exponent):
+def _is_soon_expanded(power: Power) -> bool:
+    if not isinstance(power.base, Sum) or symbols_of(power.exponent) or not symbols_of(power.base):
         return True
-    value = rational(exponent)
-    return value is not None and abs(value) <= MAX_EXPANDED_POWER
+    exponent = rational(power.exponent)
+    return exponent is not None and abs(exponent) <= MAX_EXPANDED_POWER
 
 
 _CONSTANTS: Final = {"pi": sympy.pi, "e": sympy.E, "i": sympy.I, "infinity": sympy.oo}
@@ -174,7 +173,9 @@ class _Writer:
         return sympy.Function(node.name)(*self.all(node.arguments, names))
 
     def standing(self, node: Standing, names: Names) -> Any:
-        if not isinstance(node.variable, Symbol) or node.variable.name not in symbols_of(node.body):
+        if not isinstance(node.variable, Symbol):
+            raise UnclearError(f"the variable of the {node.kind} is not clear")
+        if node.kind == "derivative" and node.variable.name not in symbols_of(node.body):
             raise UnclearError(f"the variable of the {node.kind} is not clear")
         name = node.variable.name
         is_index = node.kind in ("sum", "product")

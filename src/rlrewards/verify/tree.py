@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from rlrewards.verify.units import Unit
@@ -26,8 +27,14 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """Yield the nodes directly below, in the order in which they were written."""
-        for item in fields(self):
-            yield from _nodes(getattr(self, item.name))
+        for name in _parts(type(self)):
+            yield from _nodes(getattr(self, name))
+
+
+@cache
+def _parts(kind: type[Node]) -> tuple[str, ...]:
+    """Return the names of the fields that hold nodes."""
+    return tuple(item.name for item in fields(kind) if "Node" in str(item.type))
 
 
 def _nodes(value: object) -> Iterator[Node]:
@@ -38,13 +45,17 @@ def _nodes(value: object) -> Iterator[Node]:
             yield from _nodes(item)
 
 
-def walk(node: Node) -> Iterator[Node]:
-    """Yield a node and all that stand below it, parents first."""
-    stack = [node]
-    while stack:
-        top = stack.pop()
-        yield top
-        stack.extend(reversed([*top.children()]))
+def walk(node: Node) -> list[Node]:
+    """Return a node and all that stand below it, parents first."""
+    found = [node]
+    for top in found:  # it grows as it goes
+        for name in _parts(type(top)):
+            value = getattr(top, name)
+            if isinstance(value, Node):
+                found.append(value)
+            elif value:
+                found.extend(_nodes(value))
+    return found
 
 
 def symbols_of(node: Node) -> frozenset[str]:

@@ -106,12 +106,13 @@ def _by_value(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Decision:
     left, right = facts
     if left.is_uninterpreted or right.is_uninterpreted:
         return _uninterpreted(ours, gold)
-    alike = left.calls == right.calls  # else multiplying out seldom tells
-    same = compare_forms(ours, gold) if alike else None
+    has_names = bool(left.symbols or right.symbols)
+    forms_first = left.calls == right.calls and (has_names or not left.calls)
+    same = compare_forms(ours, gold) if forms_first else None
     if same is not None:
         return _exactly(same)
     decision = _by_balls(ours, gold, facts)
-    if decision.status is not Status.UNDECIDED or alike:
+    if decision.status is not Status.UNDECIDED or forms_first:
         return decision
     same = compare_forms(ours, gold)
     return decision if same is None else _exactly(same)

@@ -49,6 +49,8 @@ x\equiv 1 \pmod 5 ~ 1 \pmod 5
 DIFFERENT_FROM_THE_REFERENCE = rows(r"""
 x=5 ~ y=5
 x=5 ~ 2x+3=13
+f(2)=5 ~ f(3)=5
+\angle A=5 ~ f(2)=5
 x=2 ~ x-2=0
 B ~ A=B
 5 ~ 4=5

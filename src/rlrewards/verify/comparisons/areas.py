@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
@@ -158,7 +159,9 @@ def _same_notation(ours: Node, gold: Node, terms: Terms) -> Decision:
     if isinstance(gold, Builder) and isinstance(ours, Builder):
         return if_equal(_builders(ours, gold, terms), why)
     if isinstance(gold, Union | Intersection) and isinstance(ours, Union | Intersection):
-        return if_equal(matched(ours.parts, gold.parts, terms), why)
+        kinds = [Counter(map(type, side.parts)) for side in (ours, gold)]
+        alike = kinds[0] == kinds[1]
+        return if_equal(matched(ours.parts, gold.parts, terms), why) if alike else undecided(why)
     if isinstance(gold, Without) and isinstance(ours, Without):
         parts = in_order((ours.left, ours.right), (gold.left, gold.right), terms)
         return if_equal(parts, why)

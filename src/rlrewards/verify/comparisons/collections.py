@@ -104,9 +104,14 @@ def _items(
         return in_order(found, items, terms)
     decision = matched(found, items, terms, as_sets=as_sets)
     has_relations = any(isinstance(item, Relation) for item in (*items, *found))
-    if has_relations and not decision.is_equal:
+    if has_relations and not (decision.is_equal and _joined_alike(ours, gold)):
         return undecided("several relations that do not pair off")
     return decision
+
+
+def _joined_alike(ours: Node, gold: Listing) -> bool:
+    """Whether both sides mean all of their relations, or both any of them."""
+    return isinstance(ours, Listing) and ("or" in ours.joiners) == ("or" in gold.joiners)
 
 
 def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
@@ -173,6 +178,8 @@ def _described_for_set(ours: Node, gold: Set, terms: Terms) -> Decision | None:
 
 
 def _members(ours: Set | Listing, gold: Set, terms: Terms) -> Decision:
+    if system(ours) is not None:
+        return undecided("values of several names for a set")
     name, items = assigned_values(ours)
     if name is not None and terms.echoes:
         return different(IN_THE_QUESTION)

@@ -15,6 +15,7 @@ from typing import Any, Final
 import flint
 
 from rlrewards.verify.comparisons.exactly import different, equal, undecided
+from rlrewards.verify.comparisons.matching import matched
 from rlrewards.verify.comparisons.naming import assigned_values, assignment, name_of
 from rlrewards.verify.comparisons.rewriting import bare, difference, number, substituted
 from rlrewards.verify.decision import Decision, Terms
@@ -157,8 +158,6 @@ def compare_families(ours: Node, gold: Node, terms: Terms) -> Decision | None:
 
 
 def _both(ours: Family, gold: Family, terms: Terms) -> Decision:
-    from rlrewards.verify.comparisons.matching import matched
-
     if None not in (ours.name, gold.name) and ours.name != gold.name:
         return different("another name")
     if not terms.conventions.parameters and not _same_letter(ours, gold):

@@ -24,6 +24,7 @@ from rlrewards.verify.comparisons.naming import name_of
 from rlrewards.verify.comparisons.rewriting import number
 from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
+    INFINITY,
     Bracket,
     Builder,
     Expression,
@@ -207,7 +208,7 @@ def _membership(name: Node, container: Node, *, inside: bool) -> Region | None:
 def _listing(node: Listing) -> Region | None:
     """Read `x<1 or x>2` as either, `x>0, x<1` as both; `x<0, x>1`, which nothing is, as either."""
     parts = [region(item) for item in _completed(node)]
-    if "or" in node.joiners or all(isinstance(item, Bracket | Union) for item in node.items):
+    if "or" in node.joiners or _lists_intervals(node):
         return _either(parts) if "and" not in node.joiners or "or" not in node.joiners else None
     if not all(isinstance(item, Relation) for item in _completed(node)) or ":" in node.joiners:
         return None
@@ -215,6 +216,17 @@ def _listing(node: Listing) -> Region | None:
     if both is None or normalized(both.pieces):
         return both
     return _either(parts) if node.joiners <= {",", ";"} else None
+
+
+def _lists_intervals(node: Listing) -> bool:
+    """Whether all items are intervals and one at least can be nothing else: (1, ∞), [0, 1)."""
+    if not all(isinstance(item, Bracket | Union) for item in node.items):
+        return False
+    return any(
+        item.left == "[" or item.right == "]" or INFINITY in walk(item)
+        for item in node.items
+        if isinstance(item, Bracket)
+    )
 
 
 def _completed(node: Listing) -> tuple[Node, ...]:

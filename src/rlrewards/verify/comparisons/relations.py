@@ -164,7 +164,7 @@ def _for_assignment(ours: Node, gold: Relation, target: Assignment, terms: Terms
         return _same_name(found, target, value, terms)
     if not isinstance(ours, Relation):
         return _bare_for_assignment(ours, target, value, terms)
-    if is_constant_chain(ours):
+    if found is None and is_constant_chain(ours):
         return compare_nodes(ours, value, terms.inside())
     regions = region(ours), region(gold)
     if regions[0] is not None and regions[1] is not None and found is None:

@@ -98,6 +98,8 @@ def _as_tuple(ours: Node, gold: Bracket, terms: Terms) -> Decision:
     if isinstance(ours, Listing):
         if any(isinstance(item, Relation) for item in ours.items):
             return undecided("relations for a tuple")
+        if "or" in ours.joiners:
+            return different("alternatives for a tuple")
         return in_order(ours.items, gold.items, terms)
     if isinstance(ours, Matrix) and all(len(row) == 1 for row in ours.rows):
         return in_order([row[0] for row in ours.rows], gold.items, terms)

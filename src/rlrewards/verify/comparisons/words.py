@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import undecided
 from rlrewards.verify.comparisons.rewriting import number
 from rlrewards.verify.decision import Decision, Terms, different
@@ -13,8 +14,6 @@ from rlrewards.verify.verdict import Tier
 
 def for_words(ours: Node, gold: Words, terms: Terms) -> Decision:
     """Compare with a reference in words."""
-    from rlrewards.verify.comparisons.dispatch import compare_nodes
-
     if (value := spelt_number(gold)) is not None:
         return compare_nodes(ours, value, terms)
     if isinstance(ours, Set | Listing):
