@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         StepSchedule as StepSchedule,
     )
     from rlrewards.stack import Stack as Stack
+    from rlrewards.verify.explain import explain as explain
     from rlrewards.verify.verdict import (
         Answer as Answer,
     )
@@ -106,6 +107,7 @@ _MODULE_OF = {
     "Tier": "verify.verdict",
     "Verdict": "verify.verdict",
     "Verifier": "verify.verifier",
+    "explain": "verify.explain",
     "extract": "verify.verifier",
     "grade": "verify.verifier",
     "Accuracy": "rewards.accuracy",

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 ENTRY_POINT_GROUP = "rlrewards.rewards"
 NONE = "none"
 # Raised whenever the same configuration may score a completion differently than before.
-RULES_VERSION = 1
+RULES_VERSION = 2
 
 S = TypeVar("S")
 

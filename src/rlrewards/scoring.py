@@ -39,11 +39,13 @@ def weighted(
         return {name: np.where(lost, np.nan, term) for name, term in terms.items()}
     whole = sum(abs(weights[name]) for name in absent)
     present = sum(np.where(absent[name], 0.0, abs(weights[name])) for name in absent)
-    # No part has an opinion: NaN. All have one: exactly 1, so that nothing is rounded.
-    factor = np.where(present == 0, np.nan, whole / np.where(present == 0, 1.0, present))
+    # No part has an opinion: NaN. All have one: as they are, so that nothing is rounded. A share
+    # before the product, since whole / present overflows where the present weights are tiny.
+    divisor = np.where(present == 0, np.nan, present)
     complete = ~np.logical_or.reduce(list(absent.values()))
-    factor = np.where(complete, 1.0, factor)
-    return {name: term * factor for name, term in terms.items()}
+    return {
+        name: np.where(complete, term, term / divisor * whole) for name, term in terms.items()
+    }
 
 
 def streams_by_name(

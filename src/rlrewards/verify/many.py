@@ -26,7 +26,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, TypeAlias
 
 from rlrewards.verify.verdict import Status, Tier, Verdict
-from rlrewards.verify.worker_process import _import_path
+from rlrewards.verify.worker_process import import_path
 
 if TYPE_CHECKING:
     from rlrewards.verify.verifier import Verifier
@@ -180,7 +180,7 @@ class _Grader:
             raise OSError("sys.executable is not set, so there is no Python to start")
         configuration = base64.b64encode(pickle.dumps(verifier)).decode()
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, *_import_path()],
+            [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, *import_path()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

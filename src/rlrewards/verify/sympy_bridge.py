@@ -124,7 +124,7 @@ def _log_bases(ours: Node, gold: Node, log_base: str) -> tuple[str, ...]:
         for side in (ours, gold)
         for node in walk(side)
     )
-    return ("10", "e") if bare and symbols_of(gold) else (log_base,)
+    return ("10", "e") if bare and _free_symbols(gold) else (log_base,)
 
 
 def _with_base(ours: Node, gold: Node, terms: _Terms) -> Decision:
@@ -136,7 +136,7 @@ def _with_base(ours: Node, gold: Node, terms: _Terms) -> Decision:
     if decision.status is not Status.UNDECIDED:
         return Decision(decision.status, Tier.SYMBOLIC, decision.why)
     both = isinstance(ours, Expression) and isinstance(gold, Expression)
-    if not both or "not defined" in decision.why or symbols_of(ours) != symbols_of(gold):
+    if not both or "not defined" in decision.why or _free_symbols(ours) != _free_symbols(gold):
         return decision
     return _difference(to_sympy(ours, terms.log_base), to_sympy(gold, terms.log_base))
 
@@ -144,6 +144,17 @@ def _with_base(ours: Node, gold: Node, terms: _Terms) -> Decision:
 def stands(node: Node) -> bool:
     """Whether a sum, product, integral, limit or derivative is left standing in a tree."""
     return any(isinstance(item, Standing) for item in walk(node))
+
+
+def _free_symbols(node: Node) -> frozenset[str]:
+    """Return the variables of a tree but those that are summed or integrated over."""
+    bound = {
+        item.variable.name
+        for item in walk(node)
+        if isinstance(item, Standing) and item.kind != "derivative"
+        if isinstance(item.variable, Symbol)
+    }
+    return symbols_of(node) - bound
 
 
 # ---------------------------------------------------------------------------------------------

@@ -183,7 +183,7 @@ def _in_form(decision: Decision, ours: Node, gold: Node, terms: Terms) -> Decisi
     """Refuse a computation left undone where the reference is a rational number."""
     if not decision.is_equal or terms.conventions.form == "any" or is_numeral(ours):
         return decision
-    if ours == gold or rational(gold) is None:
+    if ours == gold or rational(gold) is None or not is_numeral(gold):
         return decision
     return different(Tier.EXACT, "form: a computation left undone for a number")
 

@@ -26,9 +26,8 @@ from rlrewards.parameters import (
 )
 from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.conventions import Conventions
-from rlrewards.verify.decision import Terms
+from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.echo import is_echo
-from rlrewards.verify.equivalence import compare
 from rlrewards.verify.extract import Found, find_answer
 from rlrewards.verify.many import grade_many
 from rlrewards.verify.shortcut import shortcut
@@ -292,7 +291,7 @@ class Verifier(Conventions):
         if options is not None:
             status, why = _chosen(answer, gold, options, self.fuzzy)
             return Verdict(status, Tier.CHOICE, why, answer, shown)
-        decision = compare(answer, gold, self._terms(prompt))
+        decision = _compare(answer, gold, self._terms(prompt))
         if (
             decision.status is Status.EQUAL
             and prompt
@@ -305,6 +304,13 @@ class Verifier(Conventions):
     def _terms(self, prompt: str | None) -> Terms:
         """Return what the ladder needs to know beside the two answers."""
         return Terms(Budget(self.budget_seconds), self._conventions, prompt)
+
+
+def _compare(answer: str, gold: str, terms: Terms) -> Decision:
+    """Climb the ladder, which is loaded at first use since python-flint comes with it."""
+    from rlrewards.verify.equivalence import compare
+
+    return compare(answer, gold, terms)
 
 
 _SWITCHES = (

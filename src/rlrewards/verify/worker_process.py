@@ -56,7 +56,7 @@ class Worker:
             raise WorkerError("sys.executable is not set, so there is no Python to start")
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(memory_bytes), *_import_path()],
+                [sys.executable, "-I", "-S", "-c", _BOOTSTRAP, str(memory_bytes), *import_path()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,  # the leash
@@ -185,7 +185,7 @@ main(memory_bytes=int(sys.argv[1]))
 """
 
 
-def _import_path() -> list[str]:
+def import_path() -> list[str]:
     own = str(Path(__file__).absolute().parents[2])
     here = os.path.realpath(os.curdir)
     entries = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]

@@ -94,6 +94,8 @@ x<2 ~ \{y\mid x<2\}
 (0,1)\cup(2,3) ~ (a,1)\cup(2,b)
 \{x\in\mathbb{N} \mid x<3\} ~ \{1,2\}
 A\cup B ~ A\cap B
+(0,1)\cup(1,2) ~ (0 or 1)\cup(1,2)
+x\ge 1 ~ x\ge\pm 1
 """)
 
 

@@ -86,6 +86,8 @@ def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
         return different(IN_THE_QUESTION)
     if not terms.conventions.assignments and (name is None) != (other is None):
         return different("an assignment on one side only")
+    if isinstance(ours, Bracket) and "or" in gold.joiners:
+        return different("a tuple for alternatives")
     if isinstance(ours, Bracket):
         return _tuple_for_list(ours, items, terms)
     return _items(ours, found, gold, items, terms)

@@ -29,6 +29,8 @@ def compare_signs(ours: Node, gold: Node, terms: Terms) -> Decision | None:
         return different("± on one side only")
     if max(map(len, signs)) > MAX_SIGNS * MAX_ITEMS or _most_signs(ours, gold) > MAX_SIGNS:
         return undecided(f"more than {MAX_SIGNS} ± in one expression")
+    if any(map(_bounds_by_both, (ours, gold))):
+        return undecided("± in an inequality")
     decisions = [
         compare_nodes(_spelt_out(ours, linked=linked), _spelt_out(gold, linked=linked), terms)
         for linked in ((True, False) if _ambiguous(ours) or _ambiguous(gold) else (True,))
@@ -41,6 +43,14 @@ def compare_signs(ours: Node, gold: Node, terms: Terms) -> Decision | None:
 def _most_signs(*nodes: Node) -> int:
     counts = (len(_signs(part)) for node in nodes for part in _parts(node))
     return max(counts, default=0)
+
+
+def _bounds_by_both(node: Node) -> bool:
+    """Whether ± stands in an inequality, as in `x ≥ ±1`, which says nothing clear."""
+    return any(
+        isinstance(item, Relation) and {*"<>≤≥"} & {*item.signs} and _signs(item)
+        for item in walk(node)
+    )
 
 
 def _signs(node: Node) -> list[PlusMinus]:

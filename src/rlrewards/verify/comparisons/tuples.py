@@ -75,6 +75,8 @@ def _as_region(ours: Node, gold: Bracket, terms: Terms) -> Decision:
 def _brackets(ours: Bracket, gold: Bracket, terms: Terms) -> Decision:
     if len(gold.items) == 2 and _marks(ours) != _marks(gold):
         return different("other brackets")
+    if len(gold.items) != 2 and _marks(ours) not in (("(", ")"), ("[", "]")):
+        return undecided("brackets that do not match")
     return in_order(ours.items, gold.items, terms)
 
 
