@@ -13,6 +13,7 @@ import re
 from rewriting.common import (
     TURNED,
     Family,
+    formulas,
     irrational_or_periodic,
     is_integer,
     signed_terms,
@@ -141,17 +142,16 @@ def _variable(reading: Reading, rng: random.Random) -> list[str]:
 
 @family("dropped term")
 def _dropped_term(reading: Reading, rng: random.Random) -> list[str]:
-    head, formula = {
-        "expression": ("", reading.body),
-        "antiderivative": ("", reading.parts[0] if reading.parts else ""),
-        "assignment": (f"{reading.parts[0]}=" if reading.parts else "", reading.parts[-1:]),
-    }.get(reading.kind, ("", ""))
-    formula = formula[0] if isinstance(formula, tuple) else formula
-    terms = signed_terms(formula) if formula else []
+    constant_of_integration = "+C" if reading.kind == "antiderivative" else ""
+    if reading.kind == "antiderivative":
+        head, formula = "", reading.parts[0]
+    else:
+        head, formula = next(iter(formulas(reading)), ("", ""))
+    terms = signed_terms(formula)
     if len(terms) < 2:
         return []
     del terms[rng.randrange(len(terms))]
-    return [head + sum_of(terms) + ("+C" if reading.kind == "antiderivative" else "")]
+    return [head + sum_of(terms) + constant_of_integration]
 
 
 @family("function")

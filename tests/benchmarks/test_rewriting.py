@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gzip
 import importlib
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -79,6 +81,18 @@ def test_the_shipped_corpus_alone_gives_enough_of_everything(pairs):
     assert len(wrong) > 1000
     assert len({pair.family for pair in right}) >= 30
     assert len({pair.family for pair in wrong}) >= 20
+
+
+def test_real_references_give_thousands_of_pairs(rewriting):
+    folder = Path(os.environ.get("RLREWARDS_DATA", BENCHMARKS.parents[1] / "shared" / "data"))
+    path = folder / "math_references.jsonl.gz"
+    if not path.exists():
+        pytest.skip(f"no real references in {folder}")
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        found = list(rewriting.pairs(json.loads(line)["reference"] for line in lines))
+    assert sum(pair.right for pair in found) >= 5000
+    assert sum(not pair.right for pair in found) >= 3000
+    assert len({pair.family for pair in found}) >= 60
 
 
 def test_a_family_is_right_or_wrong_and_says_so(pairs):

@@ -71,7 +71,7 @@ def _by_start(left: Piece, right: Piece) -> int:
 def _meet(left: Piece, right: Piece) -> bool:
     """Whether nothing lies between two intervals of which the first starts no later."""
     way = order(right.low, left.high)
-    return way < 0 or (way == 0)
+    return way < 0 or (way == 0 and not (left.high_open and right.low_open))
 
 
 def _joined(left: Piece, right: Piece) -> Piece:
