@@ -215,6 +215,7 @@ def _equality(reference: str, body: str, left: str, right: str) -> Reading | Non
         return None
     if HEAD.fullmatch(left) and left not in ("e", "i") and readable(right):
         arbitrary = {left[0], "c", "C", "k", "K"} & set(tokens(right))
+        arbitrary |= set(re.findall(r"a_\{?[01]\}?", right))  # of a power series
         return None if arbitrary else Reading(reference, body, "assignment", (left, right))
     if readable(left) and readable(right) and not {"c", "C", "k", "K"} & set(tokens(body)):
         if constant(left) is not None or agree(left, right):

@@ -8,6 +8,7 @@ a bare answer in `\boxed{}`, as its own examples do, and the reference between d
 
 from __future__ import annotations
 
+import gc
 import importlib
 import logging
 import pkgutil
@@ -115,6 +116,7 @@ def timed(grade: Grader, cases: Sequence[Case], *, forget: bool) -> Timed:
     for case in WARM_UP:
         grade(case)
     outcomes, seconds = [], []
+    gc.collect()
     for case in cases:
         for cached in caches:
             cached.cache_clear()

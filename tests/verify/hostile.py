@@ -418,11 +418,15 @@ def slice_of_pairs(step: int, start: int = 0) -> list[Pair]:
 
 
 class Trial(NamedTuple):
-    """What became of a comparison: its status, or the exception; and the time it took."""
+    """What became of a comparison: its status, or the exception; and the time it took.
+
+    `work_seconds` is the caller's own processor time, which a busy machine does not stretch.
+    """
 
     name: str
     outcome: str
     seconds: float
+    work_seconds: float
 
 
 @cache
@@ -433,24 +437,26 @@ def verifier() -> rr.Verifier:
 
 def trial(pair: Pair) -> Trial:
     """Compare, and grade the same answer from inside a completion."""
-    start = time.perf_counter()
+    start, start_of_work = time.perf_counter(), time.thread_time()
     try:
         verdict = verifier().verify(pair.answer, pair.reference)
         outcome = verdict.status.value
     except BaseException as error:
         outcome = f"{type(error).__name__}: {error}"[:200]
-    return Trial(pair.name, outcome, time.perf_counter() - start)
+    seconds, work_seconds = time.perf_counter() - start, time.thread_time() - start_of_work
+    return Trial(pair.name, outcome, seconds, work_seconds)
 
 
 def grade_trial(pair: Pair) -> Trial:
     """Grade the answer from inside a box at the end of a completion."""
-    start = time.perf_counter()
+    start, start_of_work = time.perf_counter(), time.thread_time()
     try:
         completion = f"So it is $\\boxed{{{pair.answer}}}$."
         outcome = verifier().grade(completion, pair.reference).status.value
     except BaseException as error:
         outcome = f"{type(error).__name__}: {error}"[:200]
-    return Trial(f"graded {pair.name}", outcome, time.perf_counter() - start)
+    seconds, work_seconds = time.perf_counter() - start, time.thread_time() - start_of_work
+    return Trial(f"graded {pair.name}", outcome, seconds, work_seconds)
 
 
 def peak_megabytes() -> float:

@@ -95,7 +95,7 @@ def _trees(answer: str, reference: str, terms: Terms) -> Decision | None:
     ours = readings(answer)
     if isinstance(ours, Unparsed):
         return None
-    if terms.prompt is not None and not terms.echoes and "=" in answer:
+    if terms.prompt is not None and terms.conventions.refuse_echoes and "=" in answer:
         terms = replace(terms, echoes=_squeezed(answer) in _squeezed(terms.prompt))
     decisions = (compare_nodes(left, right, terms) for left, right in _pairs(ours, gold))
     decision = _unanimous(decisions)

@@ -52,6 +52,9 @@ _BINDING: Final[dict[str, int]] = {
     "pmod": MODULUS,
 }
 _BETWEEN: Final = {"to": RATIO, "x": PRODUCT}
+_CONDITIONS: Final = frozenset(
+    ["for", "where", "with", "for any", "for all", "for every", "for some", "when", "if"]
+)
 _KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "∪", "∩", "⊥", "∥"])
 _NEGATED: Final = {"=": "≠", "∈": "∉"}
 
@@ -145,7 +148,7 @@ class Parser:
             found.append(self.item())
             if self.token.kind == "stop":
                 break
-            separators = self._joiners(joiners)
+            separators = self._joiners(joiners) or self._condition()
             if not separators and self._is_gap_between_relations(found[-1]):
                 separators = {","}
             if not separators:
@@ -174,6 +177,20 @@ class Parser:
             self.at -= 1
         found.discard("quad")
         return found
+
+    def _starts_condition(self) -> bool:
+        r"""Whether `(k \\in …)` or "for k …" is next: what holds for a letter of the answer."""
+        token = self.tokens[self.at]
+        if token.text == "(":
+            return self.peek().kind == "letters" and self.peek(2).text == "∈"
+        return token.kind in ("text", "letters") and token.text.strip() in _CONDITIONS
+
+    def _condition(self) -> set[str]:
+        if not self._starts_condition():
+            return set()
+        if self.token.text != "(":
+            self.at += 1
+        return {"for"}
 
     def _skip_gaps(self) -> None:
         while self.tokens[self.at].text == "quad":
@@ -204,6 +221,8 @@ class Parser:
             token = self.token
             kind, text = token.kind, token.text
             if kind == "stop" or kind == "end":
+                break
+            if self._starts_condition():
                 break
             if kind == "symbol":
                 if text == "quad":

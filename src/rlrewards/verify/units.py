@@ -63,6 +63,7 @@ months 12 yr yrs year years
 volume 1 l L liter liters litre litres
 volume 1/1000 ml mL milliliter milliliters millilitre millilitres
 angle 1 ° ^\\circ degree degrees deg
+rad 1 rad radian radians
 temperature 1 ℃ °C ^\\circC
 dollar 1 $ \\$ dollar dollars usd USD
 dollar 1/100 ¢ cent cents
@@ -119,7 +120,7 @@ _OPERATORS = frozenset(
     or and not minus plus times divided over under by fewer most least less mod modulo base
     to than between about around almost nearly approximately roughly maybe perhaps possibly
     versus vs alternatively otherwise instead rather if when where with without but except unless
-    is are was equals equal sqrt root power maximum minimum max min upto radian radians rad infinity
+    is are was equals equal sqrt root power maximum minimum max min upto infinity
     pi hundred thousand million billion trillion lakh crore grand mil bn tn k percent oder ou und
     """.split()
 ) | frozenset(NUMBER_WORDS)

@@ -7,6 +7,7 @@ from typing import Final
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, if_equal, undecided
 from rlrewards.verify.comparisons.rewriting import bare, difference
+from rlrewards.verify.comparisons.solutions import has_another_solution
 from rlrewards.verify.decision import Decision, Terms, all_of
 from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
@@ -41,6 +42,8 @@ def compare_equations(ours: Relation, gold: Relation, terms: Terms) -> Decision:
         return same_members(ours, gold, terms)
     decision, _ = ratio(left, right)
     if decision.is_different and not (is_polynomial(left) and is_polynomial(right)):
+        if has_another_solution(right, left) or has_another_solution(left, right):
+            return different("a solution of one equation that the other has not")
         return undecided("equations that are not proportional")
     return decision
 
