@@ -186,6 +186,7 @@ main(memory_bytes=int(sys.argv[1]))
 
 
 def import_path() -> list[str]:
+    """Return where a worker finds the modules that the caller can import, this package first."""
     own = str(Path(__file__).absolute().parents[2])
     here = os.path.realpath(os.curdir)
     entries = [os.path.abspath(entry) for entry in sys.path if isinstance(entry, str)]
