@@ -119,7 +119,14 @@ def _same_value(answer: str, reference: str) -> bool:
     one, other = rewriting.read(answer), rewriting.read(reference)
     if one is None or other is None:
         return _plain(answer) == _plain(reference)
-    return _plain(one.body) == _plain(other.body) or certainly_same(one, other)
+    if one.number is not None and one.kind == other.kind:
+        return one.number == other.number
+    if one.kind == other.kind == "assignment" and one.parts[0] != other.parts[0]:
+        return False
+    values = {
+        _plain(side.parts[1] if side.kind == "assignment" else side.body) for side in (one, other)
+    }
+    return len(values) == 1 or certainly_same(one, other)
 
 
 def _plain(text: str) -> str:

@@ -26,7 +26,7 @@ OUTPUT = ROOT / "build" / "fuzz"
 SLOWEST_CASE_SECONDS = 20
 
 # Modules that only the worker process imports: not fuzzed here, and slow to instrument.
-WORKER_ONLY = ("sympy", "worker", "answer_shape", "enclosure")
+WORKER_ONLY = ("sympy", "worker", "latex_fallback")
 
 
 def load_verifier() -> None:

@@ -217,7 +217,7 @@ CALLER = AUDIT + textwrap.dedent(
     from rlrewards.verify import isolate
     import rlrewards.verify as package
 
-    WORKER_ONLY = ("sympy", "worker", "answer_shape", "enclosure")
+    WORKER_ONLY = ("sympy", "worker", "latex_fallback")
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith(WORKER_ONLY):
             importlib.import_module(f"rlrewards.verify.{module.name}")

@@ -25,7 +25,7 @@ from rlrewards.verify.isolate import Reply, WorkerPool, call
 from rlrewards.verify.worker_process import Worker, WorkerError
 
 QUESTION = {"answer": "x+x", "reference": "2x"}
-ENDLESS = {"answer": r"\binom{10^{9}+x}{1}", "reference": r"\binom{1000000000}{500000000}"}
+ENDLESS = {"answer": "x^2+1", "reference": r"\sum_{k=1}^{1000000000}k!"}
 SLACK_SECONDS = 1.5
 START_SECONDS = 25.0
 

@@ -1,7 +1,7 @@
 """Tier 4 as the ladder sees it: compare two answers with SymPy, within a budget.
 
 This module is light. SymPy and the parser live in a worker process (`isolate` keeps it, `worker`
-is it, `sympy_compare` is what it computes), so the caller's process never imports them, and no
+is it, `sympy_bridge` is what it computes), so the caller's process never imports them, and no
 text of a model can take its time or its memory.
 """
 

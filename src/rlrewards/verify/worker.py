@@ -63,7 +63,7 @@ def main(*, memory_bytes: int) -> None:
 
 def load() -> Callable[..., dict[str, Any]]:
     """Import SymPy, which takes most of a second, and return what answers the requests."""
-    from rlrewards.verify.sympy_compare import compare, warm_up
+    from rlrewards.verify.sympy_bridge import compare, warm_up
 
     warm_up()
     return compare
