@@ -12,7 +12,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test test-all coverage bench gpu lint format docs install clean
+.PHONY: demo test test-all coverage bench fuzz gpu lint format docs install clean
 
 demo: $(DEV)
 	$(BIN)/rlrewards score examples/data/completions.jsonl --stack examples/stacks/hybrid.toml \
@@ -35,6 +35,10 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/verify.py
 
 # Uses the interpreter at hand where no environment was made: GPU machines bring their own torch.
+# Coverage-guided fuzzing of the verifier: a million inputs, or as many as an hour takes.
+fuzz: $(DEV)
+	$(BIN)/python tests/fuzz/fuzz_verify.py --runs 1000000 --seconds 3600
+
 gpu:
 	PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py
 

@@ -388,7 +388,7 @@ class TestRefusals:
             r"\pm" * 5_000 + "1",
             r"\begin{array}{c}" * 1_000,
             "1,000" * 3_000,
-            "9" * 19_000,
+            "9" * 7_900,
             "\x00\ud800" * 100,
         ],
     )
@@ -398,7 +398,7 @@ class TestRefusals:
         assert time.perf_counter() - start < 1.0
 
     def test_long_texts_are_not_read(self):
-        assert parse("1" * 20_001).known
+        assert parse("1" * 8_001).known
 
 
 class TestRoundTrip:

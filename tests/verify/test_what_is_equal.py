@@ -379,7 +379,6 @@ GAPS = [  # well-formed answers that are not read yet
     ("x", r"\vec{a}"),
     ("x", r"2\begin{pmatrix}1\\2\end{pmatrix}"),
     ("x", r"\$x"),
-    ("5", r"\lim_{x\to0}x+5y'"),
 ]
 
 

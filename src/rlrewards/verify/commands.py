@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from rlrewards.verify import digits
 from rlrewards.verify.tree import (
     FUNCTIONS,
     INFINITY,
@@ -172,7 +173,7 @@ def _ends_argument(parser: Parser, factors: list[Node]) -> bool:
         opens = token.text in ("(", "[", "{", "|", "|(", "⌊", "⌈")
         closes = bool(parser.open_bars) and token.text == parser.open_bars[-1]
         return not opens or closes
-    if parser.integrals and token.kind == "letters" and token.text[0] == "d" and factors:
+    if parser.integrals and parser.is_differential():
         return True
     if factors and token.kind in ("command", "letters", "roman"):
         return is_function(token.text) or token.text in ("sum", "int", "prod", "lim")
@@ -219,6 +220,9 @@ def _derivative(parser: Parser, above: Node, variable: Symbol) -> Node | None:
         return Standing("derivative", body, variable, marks=order)
     if above == Symbol("d"):
         return Standing("derivative", parser.expression(40), variable)
+    if isinstance(above, Power) and above.base == Symbol("d"):
+        order = repr(above.exponent)
+        return Standing("derivative", parser.expression(40), variable, marks=order)
     return None
 
 
@@ -227,16 +231,10 @@ def _binom(parser: Parser) -> Node:
 
 
 def _sqrt(parser: Parser) -> Node:
-    degree: Node = Number(_two())
+    degree: Node = digits.decimal("2")
     if parser.skip("["):
         degree, _ = parser.inside(("]",))
     return Root(parser.argument(), degree)
-
-
-def _two() -> object:
-    import flint
-
-    return flint.fmpq(2)
 
 
 def _abs(parser: Parser) -> Node:
@@ -247,15 +245,21 @@ def _abs(parser: Parser) -> Node:
 # Letters and sets
 
 
+_SPECIAL: Final = frozenset("Gamma zeta Phi Psi phi".split())
+"""Letters that name functions where a bracket follows."""
+
+
 def _greek(name: str) -> Handler:
     def read(parser: Parser) -> Node:
         if parser.is_next("_", "'", "("):
-            from rlrewards.verify.names import primed, subscript
+            from rlrewards.verify.names import called, primed, subscript
 
             if parser.is_next("_"):
                 return primed(parser, f"{name}_{subscript(parser)}")
             if parser.is_next("'"):
                 return primed(parser, name)
+            if name in _SPECIAL and parser.is_next("("):
+                return called(parser, name)
         return Symbol(name)
 
     return read
@@ -337,24 +341,29 @@ def _bind_index(parser: Parser) -> None:
 
 
 def _integral(parser: Parser) -> Node:
+    r"""Read what stands between the sign and its `dx`, which ends the integral."""
     lower, upper = _bounds(parser)
     parser.integrals += 1
-    body = parser.expression(30)
+    body: Node = _one() if parser.is_differential() else parser.expression(_SUM_FLOOR - 10)
     parser.integrals -= 1
-    return _without_differential(parser, body, lower, upper)
-
-
-def _without_differential(
-    parser: Parser, body: Node, lower: Node | None, upper: Node | None
-) -> Node:
-    r"""Take the `dx` off what stands behind an integral sign."""
-    if isinstance(body, Product) and len(body.factors) >= 2:
-        *rest, mark, variable = body.factors
-        if mark == Symbol("d") and isinstance(variable, Symbol):
-            inner: Node = Number(_two() / _two()) if not rest else rest[0]  # type: ignore[operator]
-            inner = Product(tuple(rest)) if len(rest) > 1 else inner
-            return Standing("integral", inner, variable, lower, upper)
+    if parser.is_differential():
+        return Standing("integral", body, _taken_differential(parser), lower, upper)
+    if isinstance(body, Quotient) and isinstance(body.over, Product):
+        mark, *rest = body.over.factors
+        if mark == Symbol("d") and len(rest) == 1:  # \int\frac{dx}{x}
+            return Standing("integral", Quotient(_one(), body.under), rest[0], lower, upper)
     return Standing("integral", body, None, lower, upper)
+
+
+def _taken_differential(parser: Parser) -> Node:
+    token = parser.take()
+    if len(token.text) == 2:
+        return Symbol(token.text[1])
+    return Symbol(parser.take().text)
+
+
+def _one() -> Node:
+    return digits.decimal("1")
 
 
 def _limit(parser: Parser) -> Node:

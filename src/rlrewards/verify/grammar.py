@@ -13,7 +13,7 @@ from typing import Final, NoReturn
 
 from rlrewards.verify import amounts, digits, marks, names
 from rlrewards.verify.brackets import BRACKETS, CLOSERS, CLOSING, OPENING
-from rlrewards.verify.commands import COMMANDS, KNOWN
+from rlrewards.verify.commands import COMMANDS, GREEK, KNOWN
 from rlrewards.verify.environments import environment
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
@@ -178,6 +178,17 @@ class Parser:
         found.discard("quad")
         return found
 
+    def is_differential(self) -> bool:
+        """Whether the `dx` of an integral is next."""
+        token = self.tokens[self.at]
+        if token.kind not in ("letters", "roman") or token.text[:1] != "d":
+            return False
+        if len(token.text) == 1:
+            behind = self.peek()
+            is_letter = behind.kind == "letters" and len(behind.text) == 1
+            return is_letter or (behind.kind == "command" and behind.text in GREEK)
+        return len(token.text) == 2
+
     def _starts_condition(self) -> bool:
         r"""Whether `(k \\in …)` or "for k …" is next: what holds for a letter of the answer."""
         token = self.tokens[self.at]
@@ -222,7 +233,7 @@ class Parser:
             kind, text = token.kind, token.text
             if kind == "stop" or kind == "end":
                 break
-            if self._starts_condition():
+            if self._starts_condition() or (self.integrals and self.is_differential()):
                 break
             if kind == "symbol":
                 if text == "quad":

@@ -20,6 +20,7 @@ from rlrewards.verify.enclose import NO_VALUE, Ball, enclose, is_steady, size_bi
 from rlrewards.verify.kinks import may_have_kinks, points_between_kinks
 from rlrewards.verify.rationals import Values, rational
 from rlrewards.verify.survey import Survey, survey
+from rlrewards.verify.towers import holds_tower, outgrows
 from rlrewards.verify.tree import Negative, Node, Quotient, Sum
 from rlrewards.verify.verdict import Tier
 
@@ -127,7 +128,7 @@ def compare_constants(
         decision = _agree_at(pair, {}, complex_=complex_)
         if decision is not None:
             return decision
-    return _open("no finite value")
+    return _without_value(pair, "no finite value")
 
 
 def compare_functions(
@@ -152,6 +153,13 @@ def compare_functions(
 def _same_variables(pair: _Pair, facts: tuple[Survey, Survey] | None) -> bool:
     left, right = facts or (survey(pair.ours), survey(pair.gold))
     return left.symbols == right.symbols
+
+
+def _without_value(pair: _Pair, why: str) -> Decision:
+    """Leave open what has no values; beside a tower nothing else could tell either."""
+    if holds_tower(pair.ours) or holds_tower(pair.gold):
+        return undecided(Tier.EXACT, "too large to be computed")
+    return _open(why)
 
 
 def _open(why: str) -> Decision:
@@ -230,8 +238,8 @@ def _at_points(pair: _Pair, agreed_before: int = 0) -> Decision:
                     break
                 return equal(Tier.NUMERIC, f"agree at {needed} points")
         if narrower:
-            return _open(_NARROWER)
-    return _open("too few points where both are defined")
+            return _without_value(pair, _NARROWER)
+    return _without_value(pair, "too few points where both are defined")
 
 
 def _between_kinks(pair: _Pair) -> tuple[Decision | None, int]:
@@ -244,7 +252,7 @@ def _between_kinks(pair: _Pair) -> tuple[Decision | None, int]:
         decision = _agree_at(pair, point, complex_=pair.complex_)
         if decision is None:
             if _is_narrower(pair, point):
-                return _first_difference(pair) or _open(_NARROWER), 0
+                return _first_difference(pair) or _without_value(pair, _NARROWER), 0
         elif not decision.is_equal:
             return decision, 0
         agreed += decision is not None
@@ -284,6 +292,9 @@ def _agree_at(pair: _Pair, point: Values, *, complex_: bool) -> Decision | None:
     try:
         return _agreement(pair, point, complex_=complex_)
     except NO_VALUE:
+        sides = pair.ours, pair.gold
+        if outgrows(*sides, point) or outgrows(*reversed(sides), point):
+            return different(Tier.NUMERIC, "one is far larger than the other")
         return None
 
 

@@ -17,7 +17,7 @@ from rlrewards.verify.number_words import number_named
 from rlrewards.verify.tokens import MAX_TOKENS, symbols, ungrouped
 from rlrewards.verify.tree import Named, Node, Number, Unparsed, Words
 
-MAX_LENGTH: Final = 20_000
+MAX_LENGTH: Final = 8_000
 
 
 def parse(text: str) -> Node | Unparsed:

@@ -145,6 +145,7 @@ class _Tokenizer:
         self.tokens: list[Token] = []
         self.spaced = False
         self.dollars = _math_dollars(text)
+        self.closed = -1
         self.plain = bool(self.dollars) or "\\" not in text
 
     def all(self) -> list[Token] | None:
@@ -189,7 +190,9 @@ class _Tokenizer:
 
     def _dollar(self, start: int) -> None:
         self.spaced = True
-        if self.plain and self.tokens and _EMPTY_GAP.search(self.text, 0, start):
+        gap = self.text[self.closed + 1 : start] if self.closed >= 0 else ""
+        self.closed = -1 if self.plain else start
+        if self.plain and self.tokens and gap.isspace():
             self.tokens.append(Token("symbol", "quad", start, True, False))
         self.plain = not self.plain
 
@@ -238,7 +241,6 @@ class _Tokenizer:
         return False
 
 
-_EMPTY_GAP: Final = re.compile(r"\$\s+\Z")
 _TEXT_FONTS: Final = frozenset("text textrm textbf textit textnormal mbox hbox emph".split())
 _ROMAN_FONTS: Final = frozenset({"mathrm", "rm", "operatorname"})
 _FONTS: Final = (
@@ -304,7 +306,7 @@ def prepared(text: str) -> str:
     return without_final_stop(text)
 
 
-_FINAL_STOP: Final = re.compile(r"(?<![.,;:\s\\])[.,;:\s]+(\\?\$?)\Z")
+_FINAL_STOP: Final = re.compile(r"(?:(?<![.,;:\s\\])|(?<=\\[,;:]))[.,;:\s]+(\\?\$?)\Z")
 
 
 def without_final_stop(text: str) -> str:
