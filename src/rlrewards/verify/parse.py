@@ -14,10 +14,8 @@ from typing import Final
 from rlrewards.verify.grammar import ParseError, Parser
 from rlrewards.verify.normalize import REMEMBERED_LENGTH
 from rlrewards.verify.number_words import number_named
-from rlrewards.verify.tokens import MAX_TOKENS, symbols, ungrouped
+from rlrewards.verify.tokens import MAX_LENGTH, MAX_TOKENS, symbols, ungrouped
 from rlrewards.verify.tree import Named, Node, Number, Unparsed, Words
-
-MAX_LENGTH: Final = 8_000
 
 
 def parse(text: str) -> Node | Unparsed:

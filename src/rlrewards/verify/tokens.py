@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from rlrewards.verify.normalize import REMEMBERED_LENGTH, plain_unicode
 
+MAX_LENGTH: Final = 8_000
 MAX_TOKENS: Final = 4_000
 
 
@@ -107,7 +108,12 @@ Symbols: TypeAlias = tuple[Token, ...]
 
 
 def symbols(text: str) -> Symbols | None:
-    """Return what `tokenize` returns; that of short texts is remembered for a while."""
+    """Return what `tokenize` returns, or None for a text beyond `MAX_LENGTH`.
+
+    The symbols of short texts are remembered for a while.
+    """
+    if len(text) > MAX_LENGTH:
+        return None
     return _symbols_short(text) if len(text) <= REMEMBERED_LENGTH else _symbols(text)
 
 

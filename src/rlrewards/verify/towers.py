@@ -131,7 +131,7 @@ def _of_ball(node: Node, values: Values) -> float:
     """The size of what can be computed."""
     if isinstance(node, Number):
         value = abs(node.value)
-        return math.log2(value.p) - math.log2(value.q) if value >= 1 else _UNKNOWN
+        return math.log2(int(value.p)) - math.log2(int(value.q)) if value >= 1 else _UNKNOWN
     if isinstance(node, Constant) and node.name == "infinity":
         return _UNKNOWN
     try:
