@@ -16,8 +16,8 @@ Box = tuple[Span, Span]
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
 _FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
-_BEFORE_BOX = re.compile(r"(?:[-+−*/^_\d]|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
-_BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/*]|\\(?:times|cdot)")
+_BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/]|\*(?!\*)|\\(?:times|cdot)")
 
 
 def is_touched(completion: str, outer: Span) -> bool:

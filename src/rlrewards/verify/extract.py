@@ -310,12 +310,14 @@ _LEAD = re.compile(
     re.IGNORECASE,
 )
 _PHRASE = re.compile(
-    r"(?:\bfinal\s+answer\b[*_\"]{0,3}\s*(?:is\b|:|=|\n)"
-    r"|\b(?:the|my|our)\s+(?:correct\s+)?(?:answer|option|choice)\b[*_\"]{0,3}"
-    r"(?:\s+to\s[^.:\n]{1,80}?)?\s*(?:is\b|(?:would|should|must|will)\s+be\b|:|=)"
-    r"|\banswer\b[*_\"]{0,3}\s*(?:[:=]|is\b(?!\s+(?:correct|right|wrong|known|unclear|unknown)))"
-    r"|^\W{0,4}answer\W{0,4}\n)[\s:*_\"`]*"
-    r"(?:(?:therefore|thus|hence|so|clearly|simply|just|then|indeed|exactly)\b[\s,:*_]*)?",
+    r"(?:\bfinal\s+answers?\b[*_\"]{0,3}\s*(?:\b(?:is|are)\b|:|=|\n)"
+    r"|\b(?:the|my|our)\s+(?:correct\s+)?(?:answers?|option|choice)\b[*_\"]{0,3}"
+    r"(?:\s+to\s[^.:\n]{1,80}?)?\s*(?:\b(?:is|are)\b|\b(?:would|should|must|will)\s+be\b|:|=)"
+    r"|\banswers?\b[*_\"]{0,3}\s*"
+    r"(?:[:=]|\b(?:is|are)\b(?!\s+(?:correct|right|wrong|known|unclear|unknown)))"
+    r"|^\W{0,4}answer\W{0,4}\n)[\s:*_\"`}]*"
+    r"(?:(?:therefore|thus|hence|so|clearly|simply|just|then|indeed|exactly|equal\s+to|given\s+by"
+    r"|choice(?=\s+[A-Z]\b))\b[\s,:*_]*)?",
     re.IGNORECASE | re.MULTILINE,
 )
 _LINE_A = re.compile(r"^[ \t]*A:[ \t]*", re.MULTILINE)
