@@ -1,7 +1,8 @@
 r"""Both libraries behind one signature, and the clock.
 
 Ours remembers nothing: no verdict cache, and every bounded cache of a module is emptied before each
-pair, outside the timed interval. Math-Verify keeps what it keeps (its parser's tables, which warm
+pair (latencies) or before each block of pairs without a repeated text (rates), outside the timed
+interval. Math-Verify keeps what it keeps (its parser's tables, which warm
 up as it goes); it runs in the main thread, since its time limit works nowhere else. It gets
 a bare answer in `\boxed{}`, as its own examples do, and the reference between dollar signs.
 """
@@ -14,7 +15,7 @@ import logging
 import pkgutil
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,29 +34,49 @@ class Outcome:
     tier: str = ""
 
 
-Grader = Callable[[Case], Outcome]
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+@dataclass(frozen=True)
+class Grader:
+    """One of the two libraries: what it calls for a case, and what its answer means.
+
+    The call is prepared and its result read outside the timed interval.
+    """
+
+    job: Callable[[Case], Job]
+    outcome: Callable[[Any], Outcome]
+
+    def __call__(self, case: Case) -> Outcome:
+        """Grade one case."""
+        function, arguments = self.job(case)
+        return self.outcome(function(*arguments))
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Outcomes of a run and the seconds that each pair took."""
+    """Outcomes of a run and the seconds that it took: each pair, and blocks of pairs.
+
+    Attributes:
+        outcomes: What was said of each pair.
+        seconds: Time of each pair alone, for the latencies.
+        block_seconds: Time of all pairs, a block at a time, for the rate: a clock that is read
+            twice for each pair, and caches emptied before it, take as long as a plain pair does.
+    """
 
     outcomes: list[Outcome]
     seconds: list[float]
+    block_seconds: float
 
     @property
     def rate(self) -> float:
         """Pairs a second."""
-        return len(self.seconds) / sum(self.seconds) if self.seconds else 0.0
+        return len(self.seconds) / self.block_seconds if self.block_seconds else 0.0
 
     def milliseconds(self, share: float) -> float:
         """Return a quantile of the latency; 1 is the largest."""
         ordered = sorted(self.seconds)
         return 1e3 * ordered[min(len(ordered) - 1, int(share * len(ordered)))]
-
-    def at(self, places: Sequence[int]) -> Timed:
-        """Return part of the run."""
-        return Timed([self.outcomes[i] for i in places], [self.seconds[i] for i in places])
 
     def share(self, attribute: str) -> dict[str, float]:
         """Return the percentage of each status or tier."""
@@ -73,11 +94,13 @@ def ours() -> Grader:
     """Return a grader that remembers nothing."""
     verifier = rr.Verifier(cache_size=0)
 
-    def grade(case: Case) -> Outcome:
-        found = verdict(verifier, case)
+    def job(case: Case) -> Job:
+        return verifier.verify if case.bare else verifier.grade, (case.text, case.reference)
+
+    def outcome(found: rr.Verdict) -> Outcome:
         return Outcome(found.status.value, "none" if found.tier is None else found.tier.value)
 
-    return grade
+    return Grader(job, outcome)
 
 
 def math_verify() -> Grader | None:
@@ -88,15 +111,16 @@ def math_verify() -> Grader | None:
         return None
     logging.getLogger("math_verify").setLevel(logging.CRITICAL)
 
-    def grade(case: Case) -> Outcome:
+    def grade(reference: str, text: str) -> bool:
+        return bool(peer.verify(peer.parse(reference), peer.parse(text)))
+
+    def job(case: Case) -> Job:
         reference, text = case.reference, case.text
         if case.bare and not any(mark in text for mark in ("$", r"\(", r"\[", r"\boxed")):
             text = rf"\boxed{{{text}}}"
-        gold = peer.parse(reference if "$" in reference else f"${reference}$")
-        right = peer.verify(gold, peer.parse(text))
-        return Outcome("EQUAL" if right else "DIFFERENT")
+        return grade, (reference if "$" in reference else f"${reference}$", text)
 
-    return grade
+    return Grader(job, lambda right: Outcome("EQUAL" if right else "DIFFERENT"))
 
 
 def bounded_caches() -> list[Any]:
@@ -111,17 +135,58 @@ def bounded_caches() -> list[Any]:
 
 
 def timed(grade: Grader, cases: Sequence[Case], *, forget: bool) -> Timed:
-    """Grade cases one by one and time each."""
+    """Grade cases one by one, each with cold caches, and then in blocks without a repeated text.
+
+    Args:
+        grade: What grades.
+        cases: The pairs.
+        forget: Empty the module caches before each pair, and before each block: inside a block no
+            text stands twice, so that nothing is remembered from pair to pair. Without it the
+            first pass is the only one and gives the rate too.
+    """
     caches = bounded_caches() if forget else []
     for case in WARM_UP:
         grade(case)
-    outcomes, seconds = [], []
+    results, seconds = [], []
     gc.collect()
-    for case in cases:
+    for function, arguments in [grade.job(case) for case in cases]:
         for cached in caches:
             cached.cache_clear()
         start = time.perf_counter()
-        outcome = grade(case)
+        result = function(*arguments)
         seconds.append(time.perf_counter() - start)
-        outcomes.append(outcome)
-    return Timed(outcomes, seconds)
+        results.append(result)
+    outcomes = [grade.outcome(result) for result in results]
+    total = sum(_block_seconds(grade, block, caches) for block in blocks(cases)) if forget else 0.0
+    return Timed(outcomes, seconds, total or sum(seconds))
+
+
+def _block_seconds(grade: Grader, block: Sequence[Case], caches: Sequence[Any]) -> float:
+    jobs = [grade.job(case) for case in block]
+    for cached in caches:
+        cached.cache_clear()
+    start = time.perf_counter()
+    for function, arguments in jobs:
+        function(*arguments)
+    return time.perf_counter() - start
+
+
+def blocks(cases: Iterable[Case], most: int = 200) -> list[list[Case]]:
+    """Spread cases over blocks so that no text and no reference stands twice in one."""
+    found: list[list[Case]] = []
+    met: list[set[str]] = []
+    first: dict[str, int] = {}
+    for case in cases:
+        key = case.reference
+        at = max(first.get(key, 0), first.get(case.text, 0), first.get("", 0))
+        while at < len(found) and (len(found[at]) >= most or {key, case.text} & met[at]):
+            at += 1
+        if at == len(found):
+            found.append([])
+            met.append(set())
+        found[at].append(case)
+        met[at] |= {key, case.text}
+        first[key] = first[case.text] = at
+        if len(found[at]) >= most and first.get("", 0) == at:
+            first[""] = at + 1
+    return found

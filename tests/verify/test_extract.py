@@ -270,3 +270,21 @@ class TestHostile:
         assert closing_brace("{a", 0, 2) is None
         many = "{" + "{}" * MAX_BRACES + "}"
         assert closing_brace(many, 0, len(many)) is None
+
+
+BITS = [
+    r"\boxed{5}", r"\boxed{\frac{1}{2}}", r"\boxed{ }", r"-\boxed{6}", r"\boxed {7}", r"\boxed 5",
+    r"**\boxed{5}**", r"\boxed{5", r"\fbox{3}", r"\boxed{\boxed{1}}", r"\boxed{\{1\}}", " not ",
+    r"\neq ", "!", "^2", "<", "</think>", "<answer>5</answer>", "#### 4", "A: 3", " ", "\n", "{",
+    "}", "\\", '"answer": "4"}', "\u200b5", "the answer is 2.", "\nA: 7", "\n#### 1,250.5", "\n  A: -3",
+    "Answer:", "<ANſWER>", "7", "\r", "\u2028",
+]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(BITS), max_size=7))
+def test_plain_answers_are_what_the_rules_find(parts):
+    completion = "".join(parts)
+    found = find_answer(completion)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rlrewards.verify.extract._plain_answer", lambda *_: None)
+        assert find_answer(completion) == found

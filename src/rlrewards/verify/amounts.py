@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import flint
 
 from rlrewards.verify import digits
-from rlrewards.verify.commands import is_function
+from rlrewards.verify.commands import GREEK, is_function
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
     Measure,
@@ -47,6 +47,8 @@ def behind(parser: Parser, left: Node) -> Node | None:
             if token.text in ("$", "€", "£", "¢")
             else _bracketed(parser, left)
         )
+    if token.kind == "command":
+        return _commanded(parser, left, token.text)
     if token.kind not in _WORDS:
         return None
     if not _may_be_unit(parser, left, token):
@@ -54,8 +56,11 @@ def behind(parser: Parser, left: Node) -> Node | None:
     scaled = _scaled(parser, left, token)
     if scaled is not None:
         return behind(parser, scaled) or scaled
-    if token.text.casefold() == "percent":
+    if token.text.casefold() in ("percent", "per cent"):
         parser.at += 1
+        return Percent(left)
+    if token.text == "per" and parser.peek().text == "cent":
+        parser.at += 2
         return Percent(left)
     text, stop = _unit_text(parser)
     unit = _unit(text)
@@ -63,6 +68,27 @@ def behind(parser: Parser, left: Node) -> Node | None:
         return _first_words(parser, left, token)
     parser.at = stop
     return _measured(parser, left, unit)
+
+
+def _commanded(parser: Parser, left: Node, name: str) -> Node | None:
+    r"""Read `5\,\Omega` and `10 \frac{\text{m}}{\text{s}}`."""
+    if name == "Omega" and isinstance(left, Number):
+        parser.at += 1
+        return Measure(left, UNITS["Ω"])
+    if name == "frac" and _is_unit_fraction(parser):
+        window = [parser.peek(ahead).text for ahead in range(7)]
+        unit = _unit(f"{window[2]}/{window[5]}")
+        if unit is not None and unit.vouched:
+            parser.at += 7
+            return _measured(parser, left, unit)
+    return None
+
+
+def _is_unit_fraction(parser: Parser) -> bool:
+    r"""Whether `\frac{\text{m}}{\text{s}}` is next."""
+    window = [parser.peek(ahead) for ahead in range(7)]
+    signs = "".join(token.text for token in (window[1], window[3], window[4], window[6]))
+    return signs == "{}{}" and {window[2].kind, window[5].kind} <= {"text", "roman"}
 
 
 def _measured(parser: Parser, left: Node, unit: Unit) -> Node:
@@ -114,11 +140,41 @@ def _may_be_unit(parser: Parser, left: Node, token: Token) -> bool:
     if token.kind == "roman":
         return len(token.text) > 1 or _is_behind_value(parser)
     if len(token.text) == 1:
-        return token.plain and token.spaced and token.text in UNITS and _ends_item(parser)
+        return (
+            token.plain
+            and token.spaced
+            and token.text in UNITS
+            and _ends_item(parser)
+            and _is_number_alone(parser)
+        )
+    if token.text in ("sec", "min"):
+        return not _is_applied(parser)
     if token.text in UNITS or token.text.casefold() in UNITS:
+        return True
+    if names_value(token.text):
+        return False
+    if token.text in _PREFIXES and parser.peek(1 + (parser.peek().text == ".")).kind == "letters":
         return True
     is_count = isinstance(left, Number | Measure) or _is_plain_number(left)
     return is_count and token.spaced and len(token.text) > (2 if token.plain else 4)
+
+
+_PREFIXES: Final = frozenset(["sq", "cu"])
+_ABBREVIATED: Final = frozenset("ft in sq cu hr hrs min sec lb lbs oz cm mm km yd mi yr".split())
+_VALUES: Final = frozenset(["pi", "sqrt", "cbrt", "inf", "infinity", "Infinity", "oo"])
+
+
+def names_value(name: str) -> bool:
+    """Whether a word is a function, a Greek letter or a constant, hence no unit."""
+    return is_function(name) or name in GREEK or name in _VALUES
+
+
+def _is_applied(parser: Parser) -> bool:
+    """Whether `sec` or `min` has an argument, so that it is no unit."""
+    behind = parser.peek()
+    if behind.text in ("(", "[", "{") or behind.kind == "command":
+        return True
+    return behind.kind == "letters" and (len(behind.text) == 1 or names_value(behind.text))
 
 
 def _is_plain_number(node: Node) -> bool:
@@ -137,16 +193,68 @@ def _is_behind_value(parser: Parser) -> bool:
 
 
 def _ends_item(parser: Parser) -> bool:
-    """Whether nothing but a power, a slash or more letters follows up to the end of the item."""
-    ahead = 1
-    while ahead < _MAX_WORDS:
-        token = parser.peek(ahead)
+    """Whether units, with their powers, and smaller ones follow up to the end of the item."""
+    at = parser.at
+    for _ in range(_MAX_WORDS):
+        at = _past_power(parser, at + 1)
+        token = parser.tokens[at]
         if token.kind in ("stop", "end") or token.text in _ENDS or token.text in _RELATIONS:
             return True
-        if token.kind not in (*_WORDS, "number") and token.text not in ("^", "/", "{", "-", "*"):
+        if token.kind == "number" or token.text in ("/", "*", "-"):
+            at += 1
+        if parser.tokens[at].kind not in _WORDS:
             return False
-        ahead += 1
+        if token.kind == "number" and parser.tokens[at].text not in UNITS:
+            return False
     return False
+
+
+def _past_power(parser: Parser, at: int) -> int:
+    """Return where the power of a unit ends that may stand at a place: `^2`, `^{-1}`."""
+    window = "".join(token.text for token in parser.tokens[at : at + 5])
+    found = _POWER.match(window)
+    return at + (len(found[0]) if found else 0)
+
+
+_POWER: Final = re.compile(r"\^(?:-?[1-4]|\{-?[1-4]\})")
+
+
+def _is_number_alone(parser: Parser) -> bool:
+    """Whether the item up to here is a number without letters, not a term among others."""
+    at = parser.at - 1
+    if not parser.tokens[at].plain:  # `$2x$ m`: the unit stands outside mathematics
+        return True
+    while at >= 0:
+        token = parser.tokens[at]
+        if token.kind == "letters" and not names_value(token.text):
+            return token.text in UNITS and token.text not in GREEK
+        if token.kind == "symbol":
+            if token.text in (",", ";", "and", "or") or token.text in _RELATIONS:
+                return True
+            if token.text in "([{|":
+                return False
+            if token.text in "+-" and not _opens(parser, at):
+                return False
+            if token.text in ")]}":
+                at = _opening(parser, at)
+        at -= 1
+    return True
+
+
+def _opens(parser: Parser, at: int) -> bool:
+    """Whether a sign stands at the start of an item."""
+    return at == 0 or parser.tokens[at - 1].text in (",", ";", "and", "or", *_RELATIONS)
+
+
+def _opening(parser: Parser, at: int) -> int:
+    """Return where the bracket opens that closes at a place; 0 where none does."""
+    depth = 0
+    for index in range(at, -1, -1):
+        text = parser.tokens[index].text
+        depth += (text in (")", "]", "}")) - (text in ("(", "[", "{"))
+        if depth == 0:
+            return index
+    return 0
 
 
 def _unit_text(parser: Parser) -> tuple[str, int]:
@@ -164,6 +272,8 @@ def _unit_text(parser: Parser) -> tuple[str, int]:
             stop, complete = at + 1, len(parts)
         elif token.text == "-" and token.kind == "symbol" and parts[-1][-1:] == " ":
             parts.append(r"\cdot ")
+        elif token.text == "." and parts and parts[-1].strip() in _ABBREVIATED:
+            stop, complete = at + 1, len(parts)
         elif token.text in ("^", "/", "-", "*") and token.kind == "symbol":
             parts.append(r"\cdot " if token.text == "*" else token.text)
         elif token.text in ("{", "}") and _is_exponent(parser, at):
@@ -186,6 +296,8 @@ def _unit(text: str) -> Unit | None:
 
 def _first_words(parser: Parser, left: Node, token: Token) -> Node | None:
     """Try the first word alone, for what follows it is something else: `5 cm + 3`."""
+    if token.text in ("sec", "min") and _is_applied(parser):
+        return None
     if token.kind == "letters" and token.text in UNITS and len(token.text) > 1:
         unit: Unit | None = UNITS[token.text]
     elif token.kind in ("text", "roman"):

@@ -17,14 +17,27 @@ _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
 _FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 _BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_NEVER_BEFORE = frozenset("$([{=:")
+_NEVER_BEHIND = frozenset("$. \n,)]};")
 _BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/]|\*(?!\*)|\\(?:times|cdot)")
+
+
+def first_box(completion: str, start: int, stop: int) -> int:
+    """Return where the first box may stand, or -1."""
+    places = (completion.find("\\boxed", start, stop), completion.find("\\fbox", start, stop))
+    return max(places) if min(places) < 0 else min(places)
 
 
 def is_touched(completion: str, outer: Span) -> bool:
     """Whether a sign, a digit or an operator makes another number of what is in the box."""
     start, stop = outer
-    before = _BEFORE_BOX.search(completion[max(start - 8, 0) : start])
-    return before is not None or _BEHIND_BOX.match(completion, stop) is not None
+    if start and completion[start - 1] not in _NEVER_BEFORE:
+        before = completion[max(start - 8, 0) : start]
+        if _BEFORE_BOX.search(before) is not None:
+            return True
+    if stop < len(completion) and completion[stop] in _NEVER_BEHIND:
+        return False
+    return _BEHIND_BOX.match(completion, stop) is not None
 
 
 def boxes_in(completion: str, start: int, stop: int) -> Iterator[Box | None]:
@@ -94,6 +107,8 @@ _EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
 def trimmed(completion: str, span: Span) -> Span:
     """Return the span without white space, zero-width characters and emphasis at its ends."""
     start, stop = span
+    if start < stop and completion[start] not in _EDGES and completion[stop - 1] not in _EDGES:
+        return span
     text = completion[start:stop]
     left = text.lstrip(_EDGES)
     start += len(text) - len(left)

@@ -26,6 +26,8 @@ OPENING: Final = frozenset(["(", "[", "{", "\\{", "⟨", "⌊", "⌈", "|(", "�
 CLOSERS: Final = frozenset([")", "]", "}", "\\}", "⟩", "⌋", "⌉", ")|", ")‖"])
 CLOSING: Final = CLOSERS | frozenset(["right", "&", "\\\\", ",", ";", "and", "or", "over", "choose"])
 """What ends an expression."""
+MAX_INTERVAL: Final = 200
+"""Symbols in which an interval closes."""
 
 
 def _round(parser: Parser) -> Node:
@@ -42,6 +44,8 @@ def _round(parser: Parser) -> Node:
 
 
 def _square(parser: Parser) -> Node:
+    if _is_half_open(parser):
+        return _interval(parser, "[")
     inner, closing = parser.inside(("]", ")", "["))
     if isinstance(inner, Listing) and inner.joiners <= {",", ";"}:
         return Bracket("[", inner.items, closing)
@@ -53,13 +57,31 @@ def _square(parser: Parser) -> Node:
     return inner
 
 
+def _is_half_open(parser: Parser) -> bool:
+    """Whether `[` closes what one opened: `[2, 3[`."""
+    depth = 0
+    for token in parser.tokens[parser.at : parser.at + MAX_INTERVAL]:
+        if token.kind == "begin" or token.kind == "end":
+            return False
+        if token.kind != "symbol":
+            continue
+        if depth == 0 and token.text in ("[", "]", ")"):
+            return token.text == "["
+        depth += (token.text in OPENING) - (token.text in CLOSERS)
+    return False
+
+
 def _reversed_square(parser: Parser) -> Node:
+    return _interval(parser, "]")
+
+
+def _interval(parser: Parser, left: str) -> Node:
     saved, parser.open_bars = parser.open_bars, ["["]
     inner = parser.items()
     parser.open_bars = saved
     closing = parser.expect("[", "]")
     if isinstance(inner, Listing) and len(inner.items) == 2:
-        return Bracket("]", inner.items, closing)
+        return Bracket(left, inner.items, closing)
     return parser.fail("an interval")
 
 

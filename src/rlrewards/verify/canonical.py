@@ -51,6 +51,7 @@ def same_structure(left: Node, right: Node) -> bool:
 
 
 _Bound: TypeAlias = Mapping[str, str]
+"""What bound variables are called; under "" stands how many have been numbered."""
 
 
 def _atom(text: str) -> _Terms:
@@ -106,7 +107,18 @@ def _generic(value: object, bound: _Bound) -> str:
 
 
 def _fold_symbol(node: Symbol, bound: _Bound) -> _Terms:
-    return _atom(bound.get(node.name) or repr(node.name))
+    return _atom(bound.get(node.name) or _named(node.name, bound))
+
+
+def _named(name: str, bound: _Bound) -> str:
+    """Return a name with what is bound in its subscript renamed: that of x_i goes with i."""
+    stem, line, subscript = name.partition("_")
+    if not line or not bound:
+        return repr(name)
+    for letter in sorted(bound, key=len, reverse=True):
+        if letter:
+            subscript = subscript.replace(letter, bound[letter])
+    return repr(f"{stem}_{subscript}")
 
 
 def _fold_based(node: Based, bound: _Bound) -> _Terms:
@@ -202,7 +214,8 @@ def _fold_call(node: Call, bound: _Bound) -> _Terms:
 
 
 def _fold_apply(node: Apply, bound: _Bound) -> _Terms:
-    return _atom(f"({node.name!r} {' '.join(_key(item, bound) for item in node.arguments)})")
+    name = _named(node.name, bound)
+    return _atom(f"({name} {' '.join(_key(item, bound) for item in node.arguments)})")
 
 
 _BINDING: Final = frozenset({"sum", "product", "integral", "limit"})
@@ -212,7 +225,8 @@ def _fold_standing(node: Standing, bound: _Bound) -> _Terms:
     """Fold what stands unevaluated; only where there are bounds is its variable a bound one."""
     inner = bound
     if node.kind in _BINDING and isinstance(node.variable, Symbol) and node.lower is not None:
-        inner = {**bound, node.variable.name: f"${len(bound)}"}
+        count = int(bound.get("", "0"))
+        inner = {**bound, node.variable.name: f"${count}", "": str(count + 1)}
     parts = [
         "-" if part is None else _key(part, scope)
         for part, scope in (

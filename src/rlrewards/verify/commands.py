@@ -44,11 +44,13 @@ _BARE: Final = frozenset(
     "csch arcsinh arccosh arctanh exp ln log lg det arg sgn".split()
 )
 """Functions that may stand without brackets around their argument."""
+_INVERTIBLE: Final = "sin cos tan cot sinh cosh tanh".split()
 _LISTED: Final = frozenset("gcd lcm max min".split())
 _RENAMED: Final = {"lg": "log", "sign": "sgn", "Re": "re", "Im": "im", "GCD": "gcd", "LCM": "lcm",
-                   "ceiling": "ceil", "conjugate": "conj"}  # fmt: skip
+                   "ceiling": "ceil", "conjugate": "conj",
+                   **{f"a{name}": f"arc{name}" for name in _INVERTIBLE}}  # fmt: skip
 _NAMES: Final = (
-    _BARE | _LISTED | frozenset(["re", "im", "conj", "sign", "Re", "Im", "GCD", "LCM", "floor",
+    _BARE | _LISTED | frozenset([*(f"a{name}" for name in _INVERTIBLE), "re", "im", "conj", "sign", "Re", "Im", "GCD", "LCM", "floor",
                                  "ceil", "ceiling", "conjugate"])
 )  # fmt: skip
 _INVERSE: Final = {name: f"arc{name}" for name in "sin cos tan cot sec csc sinh cosh tanh".split()}
@@ -121,10 +123,13 @@ def _arguments(parser: Parser, name: str) -> tuple[Node, ...]:
         return _bracketed_arguments(parser, name)
     if parser.is_next("(", "[", "{", "|", "|(", "\\{"):
         is_group = parser.is_next("{")
+        is_plain = parser.is_next("(") and parser.tokens[parser.at - 1].kind == "letters"
         argument = parser.operand()
         items = getattr(argument, "items", None)
         if isinstance(items, tuple):
             parser.fail(f"one argument of {name}")
+        if parser.is_next("^") and is_plain and not is_group:
+            return (argument,)  # as in programs: sin(x)^2 is (sin x)^2
         if parser.is_next("^", "!", "'"):
             parser.fail(f"brackets around a power of {name}", known=True)
         if is_group and not parser.is_next("+", "-", "*", "/", ")", "}", ",", "="):
@@ -157,7 +162,7 @@ def _bare_argument(parser: Parser, name: str, factors: list[Node]) -> tuple[Node
     if not factors:
         parser.fail(f"the argument of {name}")
     argument = factors[0] if len(factors) == 1 else Product(tuple(factors))
-    if parser.is_next("/"):
+    if parser.is_next("/") and not is_function(parser.peek().text):
         parser.ambiguous = True
         if parser.tight:
             parser.take()
@@ -235,6 +240,10 @@ def _sqrt(parser: Parser) -> Node:
     if parser.skip("["):
         degree, _ = parser.inside(("]",))
     return Root(parser.argument(), degree)
+
+
+def _cube_root(parser: Parser) -> Node:
+    return Root(parser.argument(), digits.decimal("3"))
 
 
 def _abs(parser: Parser) -> Node:
@@ -405,6 +414,7 @@ COMMANDS: Final[dict[str, Handler]] = {
     "frac": _frac,
     "binom": _binom,
     "sqrt": _sqrt,
+    "cbrt": _cube_root,
     "abs": _abs,
     "infty": _infinity,
     "emptyset": _named("empty"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 import flint
 
+from rlrewards.verify.number_words import NUMBER_WORDS
 from rlrewards.verify.tokens import Token
-from rlrewards.verify.tree import Based, Node, Number, Product, Quotient
+from rlrewards.verify.tree import Approximate, Based, Node, Number, Product, Quotient
 
 if TYPE_CHECKING:
     from rlrewards.verify.grammar import Parser
@@ -15,6 +17,10 @@ if TYPE_CHECKING:
 MAX_DIGITS: Final = 5_000
 MAX_EXPONENT: Final = 5_000
 MAX_PERIOD: Final = 1_000
+MIN_PLACES: Final = 3
+"""Places after which dots say that a decimal goes on."""
+MAX_CONTINUED: Final = 100
+_CYCLE: Final = re.compile(r"(\d{1,3}?)\1\1+\Z")
 _ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -47,16 +53,39 @@ def number(parser: Parser) -> Node:
         if following.text in ("overline", "bar", "dot"):
             return _repeating(parser, token.text)
         if following.text == "frac" and token.text.isdigit():
-            return _mixed(parser, value)
+            is_number = parser.peek(2).kind not in ("text", "roman")
+            return _mixed(parser, value) if is_number else value
     elif following.kind == "number" and following.spaced and token.text.isdigit():
         return _mixed_plain(parser, value)
     elif following.kind == "letters" and not following.spaced:
         return _with_exponent(parser, value) or _hexadecimal(parser, token) or value
+    elif following.text[:4] == "base" and following.kind in ("letters", "text"):
+        return _in_words(parser, token.text) or value
     elif following.kind == "symbol" and following.text == "_":
         return _based(parser, token.text)
     elif following.kind == "symbol" and following.text == "{" and token.text.isdigit():
         return _mixed_over(parser, value)
+    elif following.text == "…" and not following.spaced:
+        return _continued(parser, token.text)
+    elif following.text == "(" and parser.peek().text[:4] == "base":
+        return _in_words(parser, token.text) or value
     return value
+
+
+def _continued(parser: Parser, text: str) -> Node:
+    """Read `0.1666...`, whose last digit goes on for ever, and `3.14159...`, which is rounded."""
+    whole, _, places = text.partition(".")
+    if len(places) < MIN_PLACES or len(text) > MAX_CONTINUED or parser.peek().kind == "number":
+        parser.fail("an operand", known=True)
+    parser.take()
+    found = _CYCLE.search(places)
+    if found is None:
+        if not (parser.token.kind == "stop" or parser.is_next(",", ";", ")", "and", "or", "=")):
+            parser.fail("an operator behind a rounded decimal", known=True)
+        return Approximate(decimal(text))
+    fixed, period = places[: found.start()], found[1]
+    over = int((whole or "0") + fixed + period) - int((whole or "0") + fixed)
+    return Number(flint.fmpq(over, 10 ** len(fixed) * (10 ** len(period) - 1)))
 
 
 def _repeating(parser: Parser, text: str) -> Node:
@@ -172,9 +201,32 @@ def written_base(parser: Parser) -> int | None:
     """Read the base behind `_`; None where it is none."""
     from rlrewards.verify.names import subscript
 
-    name = subscript(parser)
+    return _base_named(subscript(parser))
+
+
+def _base_named(name: str) -> int | None:
+    name = str(NUMBER_WORDS.get(name.strip().casefold(), name))
     base = int(name) if name.isascii() and name.isdigit() and len(name) < 3 else 0
     return base if 2 <= base <= 36 else None
+
+
+_BASE: Final = re.compile(r"base[- ](\w{1,9})")
+
+
+def _in_words(parser: Parser, text: str) -> Node | None:
+    """Read the base of `1101 base 2`, `1101 (base 2)`, `1101 \\text{base two}`."""
+    bracketed = int(parser.is_next("("))
+    said = parser.peek(bracketed)
+    if said.kind == "text":
+        name, used = _BASE.fullmatch(said.text), 1
+        base = None if name is None else _base_named(name[1])
+    else:
+        base, used = _base_named(parser.peek(bracketed + 1).text), 2
+    closing = parser.peek(bracketed + used)
+    if base is None or not are_digits(text, base) or (bracketed and closing.text != ")"):
+        return None
+    parser.at += used + 2 * bracketed
+    return Based(text, base)
 
 
 def are_digits(run: str, base: int) -> bool:

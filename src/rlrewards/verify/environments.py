@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from rlrewards.verify.tree import Call, Listing, Matrix, Node, Piecewise
 
 if TYPE_CHECKING:
+    from rlrewards.verify.tokens import Token
     from rlrewards.verify.grammar import Parser
 
 MAX_CELLS: Final = 2_000
@@ -26,6 +27,8 @@ def environment(parser: Parser, *, braced: bool = False) -> Node:
     known = _MATRICES | _DETERMINANTS | _LINES | _CASES
     if name not in known:
         parser.fail("a known environment", known=True)
+    if name in _LINES or name in _CASES:
+        _join_equations(parser)
     rows = _rows(parser, name)
     if parser.token.kind != "end" or parser.token.text != name:
         parser.fail(f"\\end{{{name}}}")
@@ -36,6 +39,29 @@ def environment(parser: Parser, *, braced: bool = False) -> Node:
         return _lines(parser, rows)
     matrix = _matrix(parser, rows)
     return Call("det", (matrix,)) if name in _DETERMINANTS else matrix
+
+
+def _join_equations(parser: Parser) -> None:
+    """Drop the alignment marks of `x &= 1`, up to the end of the environment."""
+    tokens, at, depth = parser.tokens, parser.at, 0
+    kept: list[Token] = []
+    for at in range(parser.at, len(tokens)):
+        token = tokens[at]
+        depth += (token.kind == "begin") - (token.kind == "end")
+        if depth < 0:
+            break
+        is_mark = token.text == "&" and token.kind == "symbol" and depth == 0
+        if not (is_mark and _is_in_equation(tokens, at)):
+            kept.append(token)
+    tokens[parser.at : at] = kept
+
+
+def _is_in_equation(tokens: list[Token], at: int) -> bool:
+    r"""Whether a mark stands before the sign of an equation, or behind as in `x &=& 1`."""
+    if tokens[at + 1].text == "=":
+        before = tokens[at - 1]
+        return before.kind != "begin" and before.text not in ("\\\\", "&")
+    return tokens[at - 1].text == "=" and tokens[at - 2].text == "&"
 
 
 def _rows(parser: Parser, name: str) -> Rows:

@@ -63,7 +63,9 @@ _CHOICE: Final = re.compile(
     r"(?:[Oo]ption\s+)?[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*(\S.*))?", re.DOTALL
 )
 _OTHER_LETTER: Final = re.compile(
-    r"(?<![\w'])[A-Z](?![\w'])|\b(?:not|no|wrong|incorrect|or)\b", re.IGNORECASE
+    r"(?<![\w'])[A-Z](?![\w'])|\b(?:not|no|wrong|incorrect|or|nor|neither|none|never|false|untrue"
+    r"|cannot|nothing|but|except|rather|instead)\b|n't\b",
+    re.IGNORECASE,
 )
 
 

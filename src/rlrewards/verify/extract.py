@@ -25,9 +25,17 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from rlrewards.verify.boxes import Box, Span, boxes_in, is_touched, trimmed
+from rlrewards.verify.boxes import (
+    Box,
+    Span,
+    boxes_in,
+    closing_brace,
+    first_box,
+    is_touched,
+    trimmed,
+)
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.verdict import Answer
@@ -41,8 +49,7 @@ LENIENT_WINDOW = 20_000
 MAX_NORMALIZED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What extraction found: an answer, or the reason why there is none."""
 
     answer: Answer | None
@@ -133,6 +140,8 @@ def find_answer(
     >>> find_answer(r"<think>\boxed{17}</think> so \boxed{18}").answer
     Answer(text='18', span=(36, 38), rule='boxed')
     """
+    if not prefilled_think and (plain := _plain_answer(completion, options, reasoning_tags)):
+        return plain
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
@@ -144,6 +153,59 @@ def find_answer(
         if found is not None:
             return found
     return Found(None, "no final answer found")
+
+
+def _plain_answer(
+    completion: str, options: Mapping[str, str] | None, tags: tuple[str, str]
+) -> Found | None:
+    """Return the answer of a completion that ends in the plainest ways, without the rules below.
+
+    They would find the same; None where they have to decide.
+    """
+    has_angle = "<" in completion
+    if len(completion) > MAX_READ:
+        return None
+    for tag in tags:
+        if (has_angle or tag[0] != "<") and tag in completion:
+            return None
+    found = _final_number(completion, has_angle) if options is None else None
+    return found if found or has_angle else _lone_box(completion)
+
+
+_PLAIN_END = re.compile(r"[ \t]*(A:|####)[ \t]*(-?\d[\d,]{0,30}(?:\.\d{1,30})?)\Z")
+
+
+def _final_number(completion: str, has_angle: bool) -> Found | None:
+    """Return the number of a last line `A: 18` or `#### 18` where nothing else marks an answer."""
+    end = _PLAIN_END.match(completion, completion.rfind("\n") + 1)
+    if end is None or "\\" in completion:
+        return None
+    if has_angle and "answer" in completion.lower():
+        return None
+    if end[1] == "A:":
+        if "####" in completion or not completion.isascii():
+            return None
+        return Found(Answer(end[2], end.span(2), "phrase"))
+    return Found(Answer(end[2], end.span(2), "hashes"))
+
+
+def _lone_box(completion: str) -> Found | None:
+    r"""Return what the only box of a text without tags holds."""
+    at = completion.rfind("\\boxed")
+    if at < 0 or completion[at + 6 : at + 7] != "{":
+        return None
+    is_only = completion.find("box") == at + 1 and completion.find("box", at + 2) < 0
+    if not is_only and (completion.find("\\boxed", 0, at) >= 0 or "\\fbox" in completion):
+        return None
+    end = completion.find("}", at)
+    if completion.find("{", at + 7, end) >= 0 or completion.find("\\", at + 7, end) >= 0:
+        end = closing_brace(completion, at + 6, len(completion)) or -1
+    if end < 0 or is_touched(completion, (at, end + 1)):
+        return None
+    start, stop = trimmed(completion, (at + 7, end))
+    if start == stop:
+        return None
+    return Found(Answer(completion[start:stop], (start, stop), "boxed"))
 
 
 _END_TOKENS = re.compile(r"(?:\s{0,9}(?:<\|[A-Za-z_]{1,30}\|>|</s>|<eos>|<pad>)){1,20}\s{0,9}\Z")
@@ -231,10 +293,11 @@ def _boxed(text: Text) -> Found | None:
 
 def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     completion = text.completion
-    if completion.find("\\boxed", *span) < 0 and completion.find("\\fbox", *span) < 0:
+    first = first_box(completion, *span)
+    if first < 0:
         return None
     boxes: deque[Box] = deque(maxlen=MAX_BOXES + 1)
-    for box in boxes_in(completion, *span):
+    for box in boxes_in(completion, first, span[1]):
         if box is None:
             return Found(None, "the last box is not closed")
         boxes.append(box)
@@ -246,12 +309,15 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     if len(final) > MAX_BOXES:
         return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
     final.reverse()
-    if any(is_touched(completion, outer) for outer, _ in final):
-        return Found(None, "something touches the box")
+    for outer, _ in final:
+        if is_touched(completion, outer):
+            return Found(None, "something touches the box")
+    if len(final) == 1:
+        return text.found(final[0][1], rule)
     parts = [text.found(inner, rule) for _, inner in final]
     empty = next((part for part in parts if part.answer is None), None)
-    if empty is not None or len(parts) == 1:
-        return empty or parts[0]
+    if empty is not None:
+        return empty
     return text.joined(parts, (final[0][1][0], final[-1][1][1]), rule)
 
 
@@ -326,23 +392,27 @@ _LINE_A = re.compile(r"^[ \t]*A:[ \t]*", re.MULTILINE)
 def _phrase(text: Text) -> Found | None:
     said = _last_phrase(text)
     line = None if text.options is not None else text.last_line(_LINE_A, "A:")
-    ends = [mark.end() for mark in (said, line) if mark is not None]
-    if not ends:
-        return None
-    start = max(ends)
+    if said is None or line is None:
+        mark = said or line
+        if mark is None:
+            return None
+        start = mark.end()
+    else:
+        start = max(said.end(), line.end())
     return text.found((start, _end_of_statement(text, start)), "phrase")
+
+
+_NOUNS = ("answer", "option", "choice")
 
 
 def _last_phrase(text: Text) -> re.Match[str] | None:
     """Return the last phrase that announces the answer, in the last `PHRASE_WINDOW` characters."""
     small = text.small()
-    if "answer" not in small and "option" not in small and "choice" not in small:
-        return None
     begin = max(0, len(small) - PHRASE_WINDOW)
-    nouns = [small.find(noun, begin) for noun in ("answer", "option", "choice")]
-    noun = min((place for place in nouns if place >= 0), default=-1)
-    if noun < 0:
+    nouns = [place for noun in _NOUNS if (place := small.find(noun, begin)) >= 0]
+    if not nouns:
         return None
+    noun = min(nouns)
     # A phrase has at most two words, or four other characters, before its noun.
     words = text.completion[begin:noun].rsplit(None, 2)
     lead = len(words[0]) if len(words) == 3 else 0
@@ -361,9 +431,14 @@ _FORMULA_ENDS = re.compile(
 )
 
 
+_FINAL_NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,30})?\Z")
+
+
 def _end_of_statement(text: Text, start: int) -> int:
     """Return where a statement that starts here ends: its formula, its sentence or its line."""
     completion = text.completion
+    if (number := _FINAL_NUMBER.match(completion, start)) is not None:
+        return number.end()
     formula = _DISPLAY.match(completion, start)
     behind = start if formula is None else formula.end()
     if formula is not None and _FORMULA_ENDS.match(completion, behind) is not None:

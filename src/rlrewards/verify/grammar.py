@@ -11,52 +11,55 @@ from __future__ import annotations
 
 from typing import Final, NoReturn
 
-from rlrewards.verify import amounts, digits, marks, names
+from rlrewards.verify import amounts, digits, lists, names, operators, sets
 from rlrewards.verify.brackets import BRACKETS, CLOSERS, CLOSING, OPENING
 from rlrewards.verify.commands import COMMANDS, GREEK, KNOWN
 from rlrewards.verify.environments import environment
+from rlrewards.verify.lists import starts_condition
+from rlrewards.verify.operators import (
+    BINDING,
+    MODULUS,
+    PRODUCT,
+    RATIO,
+    RELATION,
+    RELATIONS,
+    SETS,
+    SUM,
+    TIGHT,
+    beside,
+    infix,
+    relation,
+)
 from rlrewards.verify.tokens import Token
 from rlrewards.verify.tree import (
-    Apply,
-    Approximate,
+    Bracket,
+    Builder,
     Call,
-    Intersection,
     Listing,
     Named,
     Negative,
     Node,
     PlusMinus,
-    Product,
     Quotient,
-    Ratio,
     Relation,
     Set,
-    Sum,
     Symbol,
     Union,
     Without,
 )
 
 MAX_DEPTH: Final = 48
+_SET_NODES: Final = (Bracket, Builder, Named, Set, Union, Without)
 
-RATIO, MODULUS, RELATION, SETS, SUM, PRODUCT, TIGHT, MARK = 8, 9, 10, 20, 30, 40, 42, 60
-
-_RELATIONS: Final = frozenset("= < > ≤ ≥ ≠ ≈ ≡ ∈ ∉ ⊂ ⊆ → ⊥ ∥ ~".split())
-_BINDING: Final[dict[str, int]] = {
-    ":": RATIO,
-    **dict.fromkeys(_RELATIONS, RELATION),
-    **dict.fromkeys("∪∩∖", SETS),
-    **dict.fromkeys("+-±∓", SUM),
-    **dict.fromkeys(("*", "/", "mod"), PRODUCT),
-    **dict.fromkeys("^!°'%_", MARK),
-    "pmod": MODULUS,
+_BETWEEN: Final = {
+    "to": (RATIO, ":"),
+    "x": (PRODUCT, "*"),
+    "U": (SETS, "∪"),
+    "union": (SETS, "∪"),
+    "in": (RELATION, "∈"),
 }
-_BETWEEN: Final = {"to": RATIO, "x": PRODUCT}
-_CONDITIONS: Final = frozenset(
-    ["for", "where", "with", "for any", "for all", "for every", "for some", "when", "if"]
-)
+"""Letters that may stand for a sign: how tightly it binds, and the sign."""
 _KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "∪", "∩", "⊥", "∥"])
-_NEGATED: Final = {"=": "≠", "∈": "∉"}
 
 
 class ParseError(Exception):
@@ -131,52 +134,21 @@ class Parser:
     def whole(self) -> Node:
         """Read all symbols as one answer."""
         tree = self._with_over(self.items())
-        self._skip_gaps()
+        if self.is_next("\\\\"):
+            tree = lists.system(self, tree)
+        lists.skip_gaps(self)
         self.skip("right")
         if self.token.kind != "stop":
             self.fail("the end")
         return tree
 
-    # -- lists
-
-    def items(self, *, joiners: tuple[str, ...] = (",", ";", "and", "or")) -> Node:
+    def items(self) -> Node:
         """Read items up to a closing bracket or the end: one node, or a `Listing`."""
-        found: list[Node] = []
-        joined: set[str] = set()
-        while True:
-            self._skip_gaps()
-            found.append(self.item())
-            if self.token.kind == "stop":
-                break
-            separators = self._joiners(joiners) or self._condition()
-            if not separators and self._is_gap_between_relations(found[-1]):
-                separators = {","}
-            if not separators:
-                break
-            joined |= separators
-            if self._at_end_of_list():
-                break
-        return found[0] if len(found) == 1 else Listing(tuple(found), frozenset(joined))
+        return lists.items(self)
 
-    def item(self) -> Node:
-        """Read one item: an expression or a relation, perhaps marked as approximate."""
-        if self.token.kind == "symbol":
-            if self.skip("≈", "~"):
-                return Approximate(self.expression())
-            self.skip("=")
-        return self.expression()
-
-    def _joiners(self, joiners: tuple[str, ...]) -> set[str]:
-        found: set[str] = set()
-        while self.is_next(*joiners, "quad"):
-            sign = self.take().text
-            if sign in (",", ";") and sign in found:
-                self.fail("an item")
-            found.add(sign)
-        if found == {"quad"}:
-            self.at -= 1
-        found.discard("quad")
-        return found
+    def factor(self) -> Node:
+        """Read one factor with its marks: what a function without brackets applies to."""
+        return operators.marked(self, self.operand())
 
     def is_differential(self) -> bool:
         """Whether the `dx` of an integral is next."""
@@ -189,39 +161,6 @@ class Parser:
             return is_letter or (behind.kind == "command" and behind.text in GREEK)
         return len(token.text) == 2
 
-    def _starts_condition(self) -> bool:
-        r"""Whether `(k \\in …)` or "for k …" is next: what holds for a letter of the answer."""
-        token = self.tokens[self.at]
-        if token.text == "(":
-            return self.peek().kind == "letters" and self.peek(2).text == "∈"
-        return token.kind in ("text", "letters") and token.text.strip() in _CONDITIONS
-
-    def _condition(self) -> set[str]:
-        if not self._starts_condition():
-            return set()
-        if self.token.text != "(":
-            self.at += 1
-        return {"for"}
-
-    def _skip_gaps(self) -> None:
-        while self.tokens[self.at].text == "quad":
-            self.at += 1
-
-    def _is_gap_between_relations(self, item: Node) -> bool:
-        if not (self.is_next("quad") and isinstance(item, Relation)):
-            return False
-        self._skip_gaps()
-        return not self._ends()
-
-    def _at_end_of_list(self) -> bool:
-        if self._ends() and self.tokens[self.at - 1].text in (",", ";"):
-            return True
-        return False
-
-    def _ends(self) -> bool:
-        token = self.token
-        return token.kind in ("stop", "end") or (token.kind == "symbol" and token.text in CLOSING)
-
     # -- expressions
 
     def expression(self, floor: int = 0) -> Node:
@@ -233,39 +172,40 @@ class Parser:
             kind, text = token.kind, token.text
             if kind == "stop" or kind == "end":
                 break
-            if self._starts_condition() or (self.integrals and self.is_differential()):
+            if starts_condition(self) or (self.integrals and self.is_differential()):
                 break
             if kind == "symbol":
                 if text == "quad":
                     if self._quad_ends(floor, left):
                         break
                     continue
-                binding = _BINDING.get(text)
+                binding = BINDING.get(text)
                 if binding is None:
-                    if text in CLOSING or self._closes_bars(text):
+                    if text in CLOSING or self.closes_bars(text):
                         break
                 elif binding < floor:
                     break
                 else:
-                    left, last = self._infix(text, left, last), text
+                    left, last = infix(self, text, left, last), text
                     continue
-            elif kind == "letters" and text in _BETWEEN and self._is_between(text):
-                if floor > _BETWEEN[text]:
+            elif text in _BETWEEN and self._is_between(text, left):
+                binding, sign = _BETWEEN[text]
+                if floor > binding:
                     break
-                sign = ":" if text == "to" else "*"
-                left, last = self._infix(sign, left, last), sign
+                self.tokens[self.at] = token._replace(kind="symbol", text=sign)
+                left, last = infix(self, sign, left, last), sign
                 continue
             elif kind == "command" and text == "not":
                 if floor > RELATION:
                     break
-                left, last = self._relation(left, last), "="
+                left, last = relation(self, left, last), "="
                 continue
             if floor <= PRODUCT and (measured := amounts.behind(self, left)) is not None:
                 left, last = measured, "unit"
                 continue
             if self._binds_beside(text) < floor:
                 break
-            left, last = self._beside(left, last), "beside"
+            left, last = beside(self, left, last), "beside"
         return left
 
     def _quad_ends(self, floor: int, left: Node) -> bool:
@@ -299,22 +239,29 @@ class Parser:
                 depth += 1
             elif depth == 0 and token.text in (",", ";", "and", "or"):
                 return False
-            elif depth == 0 and token.text in _RELATIONS:
+            elif depth == 0 and token.text in RELATIONS:
                 return True
         return False
 
-    def _closes_bars(self, text: str) -> bool:
+    def closes_bars(self, text: str) -> bool:
         return bool(self.open_bars) and text == self.open_bars[-1]
 
     def _binds_beside(self, text: str) -> int:
         """Return how tightly what is next binds to what stands before it."""
         if text == "(" and self.peek().text == "mod":
             return MODULUS
-        return TIGHT if self.tight else PRODUCT
+        if self.tight and not operators.is_behind_spaced_fraction(self):
+            return TIGHT
+        return PRODUCT
 
-    def _is_between(self, text: str) -> bool:
-        """Whether letters stand for a sign: `11 to 4`, `3x10^8`."""
+    def _is_between(self, text: str, left: Node) -> bool:
+        """Whether letters stand for a sign: `11 to 4`, `3x10^8`, `(0,1) U (2,3)`, `x in (0,1)`."""
         before, behind = self.tokens[self.at - 1], self.peek()
+        if text in ("U", "union"):
+            return isinstance(left, _SET_NODES) and behind.text in ("(", "[", "{", "\\{")
+        if text == "in":
+            is_container = behind.text in ("(", "[", "\\{", "{") or sets.is_letter(behind)
+            return isinstance(left, Symbol) and is_container
         if before.kind != "number" or behind.kind != "number":
             return False
         return text == "to" or (behind.text == "10" and self.peek(2).text == "^")
@@ -348,7 +295,7 @@ class Parser:
         if kind in ("text", "roman"):
             return names.upright(self)
         if kind == "set":
-            return Named(self.take().text)
+            return sets.named(self, self.take().text)
         if kind == "begin":
             return environment(self)
         self.fail("an operand")
@@ -371,134 +318,14 @@ class Parser:
             self.at += 1
             return self.operand(floor)
         if text == "{":
-            return self.group()
+            return sets.plain_builder(self) or names.choices_before(self) or self.group()
+        if text == "^":
+            return names.choices_before(self) or self.fail("an operand")
         handler = BRACKETS.get(text)
         if handler is None:
             self.fail("an operand", known=text in _KNOWN_SIGNS)
         self.at += 1
         return handler(self)
-
-    # -- operators
-
-    def _infix(self, text: str, left: Node, last: str) -> Node:
-        binding = _BINDING[text]
-        if binding == SUM:
-            return self._sum(text, left, last)
-        if binding == PRODUCT:
-            return self._product(text, left, last)
-        if binding == MARK:
-            return marks.mark(self, text, left)
-        if binding == RELATION:
-            return self._relation(left, last)
-        if binding == SETS:
-            return self._sets(text, left, last)
-        if binding == MODULUS:
-            return self._modulus(left)
-        return self._ratio(left, last)
-
-    def _sum(self, text: str, left: Node, last: str) -> Node:
-        self.at += 1
-        if self.is_next("+", "±", "∓") or (text == "-" and self.is_next("-")):
-            self.fail("a term")
-        right = self.expression(SUM + 1)
-        if text == "-":
-            right = Negative(right)
-        elif text != "+":
-            right = PlusMinus(right, text == "∓")
-        terms = left.terms if last in ("+", "-", "±", "∓") and isinstance(left, Sum) else (left,)
-        return amounts.spread(Sum((*terms, right)))
-
-    def _product(self, text: str, left: Node, last: str) -> Node:
-        self.at += 1
-        if text == "mod":
-            return Call("mod", (left, self.expression(PRODUCT + 1)))
-        if self.is_next("+") or self.is_next("*", "/"):
-            self.fail("a factor")
-        right = self.expression(PRODUCT + 1)
-        if text == "/":
-            return Quotient(left, right)
-        return Product((*_factors(left, last), right))
-
-    def _beside(self, left: Node, last: str) -> Node:
-        """Multiply what stands side by side."""
-        token = self.token
-        if token.kind == "number" and not self._is_power_behind():
-            return amounts.compound(self, left)
-        if token.text == "(" and self.peek().text == "mod":
-            return self._modulus(left)
-        if names.is_word(token):
-            names.refuse_words(self)
-        if last == "/":
-            self.ambiguous = True
-        right = self.operand()
-        right = self._marked(right)
-        if isinstance(right, Relation) and isinstance(left, Symbol):
-            return Apply(left.name, (right,))  # P(X=4)
-        if isinstance(right, Relation):
-            return Listing((left, right), frozenset({"for"}))
-        if last == "/" and self.tight:  # not reached: the slash took it
-            return Product((left, right))
-        return Product((*_factors(left, last), right))
-
-    def _is_power_behind(self) -> bool:
-        """Whether a number behind a factor is the base of a power: x 3^x is a product."""
-        return self.tokens[self.at - 1].kind != "number" and self.peek().text == "^"
-
-    def _marked(self, node: Node) -> Node:
-        """Read the powers and other marks behind a factor."""
-        while self.token.kind == "symbol" and _BINDING.get(self.token.text) == MARK:
-            node = marks.mark(self, self.token.text, node)
-        return node
-
-    def factor(self) -> Node:
-        """Read one factor with its marks: what a function without brackets applies to."""
-        return self._marked(self.operand())
-
-    def _relation(self, left: Node, last: str) -> Node:
-        sign = self._relation_sign()
-        right = self.expression(RELATION + 1)
-        if last in _RELATIONS and isinstance(left, Relation) and left.modulus is None:
-            return Relation((*left.members, right), (*left.signs, sign))
-        return Relation((left, right), (sign,))
-
-    def _relation_sign(self) -> str:
-        if self.token.kind == "command":  # \not
-            self.at += 1
-            grouped = self.skip("{")
-            sign = self.expect("=", "∈")
-            if grouped:
-                self.expect("}")
-            return _NEGATED[sign]
-        return self.take().text
-
-    def _sets(self, text: str, left: Node, last: str) -> Node:
-        self.at += 1
-        right = self.expression(SETS + 1)
-        if text == "∖":
-            return Without(left, right)
-        kind: type[Union] | type[Intersection] = Union if text == "∪" else Intersection
-        parts = left.parts if last == text and isinstance(left, kind) else (left,)
-        return kind((*parts, right))
-
-    def _modulus(self, left: Node) -> Node:
-        if self.take().text == "(":
-            self.expect("mod")
-            modulus, _ = self.inside((")",))
-        else:
-            modulus = self.factor()
-        if isinstance(left, Relation):
-            return Relation(left.members, left.signs, modulus)
-        return Relation((left,), (), modulus)
-
-    def _ratio(self, left: Node, last: str) -> Node:
-        if self._closes_bars(":"):  # the colon of a set
-            self.fail("an operand")
-        self.at += 1
-        if isinstance(left, Relation):
-            return Listing((left, self.expression(RATIO + 1)), frozenset({":"}))
-        right = self.expression(RATIO + 1)
-        parts = left.parts if last == ":" and isinstance(left, Ratio) else (left,)
-        return Ratio((*parts, right))
 
     # -- brackets
 
@@ -529,9 +356,9 @@ class Parser:
     def inside(self, closers: tuple[str, ...]) -> tuple[Node, str]:
         """Read items and the bracket that closes them; bars that are open outside stay outside."""
         saved, self.open_bars = self.open_bars, []
-        self._skip_gaps()
+        lists.skip_gaps(self)
         inner = self.items()
-        self._skip_gaps()
+        lists.skip_gaps(self)
         self.open_bars = saved
         return inner, self.expect(*closers)
 
@@ -555,9 +382,3 @@ class Parser:
             self.at += 1
             return names.variable(self, token.text)
         return self.operand()
-
-
-def _factors(left: Node, last: str) -> tuple[Node, ...]:
-    if last in ("*", "beside") and isinstance(left, Product):
-        return left.factors
-    return (left,)

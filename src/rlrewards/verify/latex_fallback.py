@@ -112,7 +112,8 @@ def _over_the_reals(expression: Any) -> Any:
     if not isinstance(expression, sympy.Expr):
         return None
     names = expression.atoms(sympy.Symbol)
-    if not all(re.fullmatch(r"[A-Za-z]\w*|\\[a-z]+", name.name) for name in names):
+    # Not `x_i` either: it would be one number for all i.
+    if not all(re.fullmatch(r"[A-Za-z][A-Za-z0-9]*|\\[a-z]+", name.name) for name in names):
         return None
     for derivative in expression.atoms(sympy.Derivative):
         if not derivative.variables or not {*derivative.variables} <= derivative.expr.free_symbols:

@@ -10,7 +10,9 @@ from rlrewards.verify.digits import value_of, written_base
 from rlrewards.verify.names import primed
 from rlrewards.verify.tree import (
     Based,
+    Bracket,
     Call,
+    Matrix,
     Measure,
     Negative,
     Node,
@@ -61,8 +63,28 @@ def _power(parser: Parser, base: Node) -> Node:
         parser.fail("a name before a prime", known=True)
     if isinstance(base, Power | Call) and _is_bare(parser, base):
         parser.fail("brackets around a power of a power")
+    if isinstance(base, Matrix | Bracket) and _is_transposed(parser):
+        return _transposed(base)
     exponent = _exponent(parser)
     return Power(base, exponent)
+
+
+def _is_transposed(parser: Parser) -> bool:
+    r"""Pass the T of `^T`, `^{T}`, `^\top`."""
+    ahead = int(parser.is_next("{"))
+    token = parser.peek(ahead)
+    if token.text not in ("T", "top", "t", "intercal") or token.kind == "symbol":
+        return False
+    if ahead and parser.peek(2).text != "}":
+        return False
+    parser.at += 1 + 2 * ahead
+    return True
+
+
+def _transposed(base: Matrix | Bracket) -> Matrix:
+    """Return a matrix with its rows as columns; coordinates in brackets are a row."""
+    rows = base.rows if isinstance(base, Matrix) else (base.items,)
+    return Matrix(tuple(zip(*rows, strict=True)))
 
 
 def _is_bare(parser: Parser, base: Node) -> bool:

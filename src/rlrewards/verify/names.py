@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from rlrewards.verify import digits
+from rlrewards.verify import digits, sets
 from rlrewards.verify.commands import COMMANDS, GREEK, apply_function, is_function
 from rlrewards.verify.digits import are_digits, decimal, written_base
 from rlrewards.verify.tokens import Token
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 LONGEST_PRODUCT: Final = 4
 MAX_EXPONENT: Final = 5_000
 
-_PLAIN_COMMANDS: Final = frozenset("sqrt abs pi binom floor ceil vec".split())
+_PLAIN_COMMANDS: Final = frozenset("sqrt cbrt abs pi binom floor ceil vec".split())
 _INFINITY: Final = frozenset(["inf", "infinity", "Infinity", "oo"])
 _INSIDE: Final = re.compile("sin|cos|tan|cot|sec|csc|ln|log|exp|pi|abs|inf|sqrt|max|min|gcd|lcm")
 _LABEL: Final = re.compile(
@@ -50,6 +50,12 @@ _ENGLISH: Final = frozenset(
     "such same side sum area base day days men man old new".split()
 )
 """Short words that are not products of variables outside mathematics."""
+_SHORT_WORDS: Final = frozenset(
+    "am an as at ax be by do go ha he hi id if in is it me mr ms my no of oh ok on or ox pm so to "
+    "up us vs we ad al cd dr ed eg eh em en er et ex ie la lo ma mu na ne nu pa pi re sh st th ti "
+    "tv ye yo xi".split()
+)
+"""Two letters that are a word by themselves."""
 _CALLED: Final = frozenset("fghFGH")
 _DERIVED: Final = re.compile(r"d[a-z]")
 
@@ -65,6 +71,8 @@ def letters(parser: Parser) -> Node:
     token = parser.take()
     run = token.text
     if len(run) == 1:
+        if run in sets.LETTERS and _names_set(parser):
+            return sets.named(parser, sets.LETTERS[run])
         return variable(parser, run)
     if run in _CURRENCIES and parser.token.kind == "number":
         return Measure(digits.number(parser), UNITS[run])
@@ -87,11 +95,18 @@ def letters(parser: Parser) -> Node:
     return refuse_words(parser)
 
 
+def _names_set(parser: Parser) -> bool:
+    """Whether the letter just taken is the name of a set: behind ∈, before ∖."""
+    before = parser.tokens[parser.at - 2] if parser.at > 1 else None
+    behind = before is not None and before.kind == "symbol" and before.text in ("∈", "∉")
+    return behind or parser.is_next("∖")
+
+
 def _is_apart(parser: Parser) -> bool:
     """Whether the letters just taken stand among words: nothing is calculated here."""
-    if len(parser.tokens) == 2:
-        return True
     run = parser.tokens[parser.at - 1]
+    if len(parser.tokens) == 2:
+        return len(run.text) != 2 or run.text in _SHORT_WORDS or run.text in UNITS
     is_spaced = (run.spaced or parser.at == 1) and (
         parser.token.spaced or parser.token.kind == "stop"
     )
@@ -124,6 +139,8 @@ def _is_product(token: Token) -> bool:
 def is_word(token: Token) -> bool:
     """Whether a run of letters is neither a product of variables nor the name of anything."""
     run = token.text
+    if token.text in ("i", "e"):
+        return False
     if token.kind in ("text", "roman"):
         return token.kind == "text" or (len(run) > 1 and not is_function(run))
     if token.kind != "letters" or len(run) == 1 or run.isupper() or is_function(run):
@@ -158,6 +175,8 @@ def _capitals(parser: Parser, run: str) -> Node:
 
 def variable(parser: Parser, name: str) -> Node:
     """Return the variable or the constant that one letter is, with its subscript and primes."""
+    if name == "C" and (chosen := _choices_in_brackets(parser)) is not None:
+        return chosen
     if parser.is_next("_"):
         if name in "CPA" and (chosen := _choices(parser, name)) is not None:
             return chosen
@@ -253,6 +272,12 @@ def upright(parser: Parser) -> Node:
     name = token.text.strip()
     if len(name) == 1:
         return variable(parser, name)
+    if name in _INFINITY:
+        return INFINITY
+    if token.kind == "text" and is_function(name) and parser.is_next("("):
+        return apply_function(parser, name)
+    if parser.at == 1 and name.isalpha() and name.istitle() and parser.is_next("("):
+        return called(parser, name)
     if token.kind == "roman":
         if is_function(name):
             return apply_function(parser, name)
@@ -272,10 +297,45 @@ def _choices(parser: Parser, name: str) -> Node | None:
     """Read `C_{10}^{3}`, numbers of choices or of arrangements."""
     start = parser.at
     below = subscript(parser)
+    if name == "C" and below == "n" and parser.is_next("^"):
+        parser.at += 1
+        return Call("binomial", (Symbol("n"), parser.argument()))
     if parser.skip("^") and below.isdigit():
         above = parser.argument()
         if isinstance(above, Number) and above.value <= int(below[:9]):
             function = "binomial" if name == "C" else "permutations"
             return Call(function, (decimal(below), above))
+    parser.at = start
+    return None
+
+
+def _choices_in_brackets(parser: Parser) -> Node | None:
+    """Read `C(10,3)` at the bracket."""
+    window = [parser.peek(ahead) for ahead in range(5)] if parser.is_next("(") else []
+    if [token.text for token in window[::2]] != ["(", ",", ")"]:
+        return None
+    above, below = window[1].text, window[3].text
+    if not (above.isdigit() and below.isdigit() and len(above) < 6 and len(below) < 6):
+        return None
+    if int(above) < int(below):
+        return None
+    parser.at += 5
+    return Call("binomial", (decimal(above), decimal(below)))
+
+
+def choices_before(parser: Parser) -> Node | None:
+    r"""Read `{}_{10}C_3` and `^{10}C_3`, whose first number stands before the letter."""
+    start = parser.at
+    if parser.skip("{") and not parser.skip("}"):
+        parser.at = start
+        return None
+    if parser.skip("_", "^"):
+        above = parser.argument()
+        name = parser.token.text
+        if name in ("C", "P") and parser.token.kind == "letters":
+            parser.at += 1
+            if parser.skip("_"):
+                function = "binomial" if name == "C" else "permutations"
+                return Call(function, (above, parser.argument()))
     parser.at = start
     return None

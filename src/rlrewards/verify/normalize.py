@@ -39,7 +39,9 @@ _SYMBOLS = str.maketrans(
         "⟩": r"\rangle ", "〈": r"\langle ", "〉": r"\rangle ", "→": r"\to ", "∧": r"\wedge ",
         "∨": r"\vee ", "′": "'", "’": "'", "‘": "'", "“": '"', "”": '"', "⁄": "/", "∕": "/",
         "，": ",", "：": ":", "（": "(", "）": ")", "％": "%", "＄": r"\$",
-        "º": r"^\circ ", "…": "...",
+        "º": r"^\circ ", "…": "...", "∶": ":", "。": ".", "、": ",", "∠": r"\angle ",
+        "∖": r"\setminus ", "㎡": "m^{2}", "㎠": "cm^{2}", "㎢": "km^{2}", "㎟": "mm^{2}",
+        "㎥": "m^{3}", "㎤": "cm^{3}", "㎦": "km^{3}", "㎣": "mm^{3}",
     }
 )  # fmt: skip
 
@@ -56,8 +58,18 @@ def plain_unicode(text: str) -> str:
     text = _LOWERED.sub(lambda m: f"_{{{m[0].translate(_SUBSCRIPTS)}}}", text)
     text = _VULGAR.sub(_fraction_of, text)
     text = _ROOT.sub(_root_of, text)
-    text = unicodedata.normalize("NFKC", text.translate(_SYMBOLS)).translate(_SYMBOLS)
+    text = "".join(map(_compatible, text.translate(_SYMBOLS))).translate(_SYMBOLS)
+    text = unicodedata.normalize("NFC", text)
     return "".join(char for char in text if not _is_invisible(char))
+
+
+def _compatible(char: str) -> str:
+    """Return the plain form of a character; ① and ⒈ stay, since ①③ is not 13."""
+    if char.isascii():
+        return char
+    plain = unicodedata.normalize("NFKC", char)
+    is_digit = unicodedata.category(char) == "Nd"
+    return char if not is_digit and any(map(str.isdecimal, plain)) else plain
 
 
 def _is_invisible(char: str) -> bool:
@@ -170,7 +182,7 @@ def _unwrapped_math(text: str) -> str:
 def _without_final_stop(text: str) -> str:
     while text.endswith((".", ",", ";")) and not text.endswith((r"\,", "...")):
         text = text[:-1].rstrip()
-    return text
+    return text.rstrip("\\ ") if text.endswith("\\") else text
 
 
 # ---------------------------------------------------------------------------------------------

@@ -13,9 +13,9 @@ from typing import Final
 
 from rlrewards.verify.grammar import ParseError, Parser
 from rlrewards.verify.normalize import REMEMBERED_LENGTH
-from rlrewards.verify.number_words import number_named
+from rlrewards.verify.phrases import except_phrase, phrase, without_lead
 from rlrewards.verify.tokens import MAX_LENGTH, MAX_TOKENS, symbols, ungrouped
-from rlrewards.verify.tree import Named, Node, Number, Unparsed, Words
+from rlrewards.verify.tree import Expression, Listing, Named, Node, Relation, Set, Unparsed, Without
 
 
 def parse(text: str) -> Node | Unparsed:
@@ -47,10 +47,10 @@ def readings(text: str) -> tuple[Node, ...] | Unparsed:
 
 
 def _readings(text: str) -> tuple[Node, ...] | Unparsed:
-    phrase = _phrase(text)
-    if phrase is not None:
-        return (phrase,)
-    plain = _without_lead(text.replace(r"\!", ""))
+    named = phrase(text) or _all_but(text)
+    if named is not None:
+        return (named,)
+    plain = without_lead(text.replace(r"\!", ""))
     grouped = ungrouped(plain)
     first, ambiguous = _read(grouped)
     if isinstance(first, Unparsed):
@@ -88,77 +88,17 @@ def _read(text: str, *, tight: bool = False) -> tuple[Node | Unparsed, bool]:
     return tree, parser.ambiguous
 
 
-# ---------------------------------------------------------------------------------------------
-# Words around or instead of a formula
-
-
-_LEAD: Final = re.compile(
-    r"\s*(?:=\s*|(?i:exactly|(?:a\s+)?total\s+of|only|just)\s+)"
-    r"|\s*(?P<about>(?i:approximately|about|roughly|around)\s+)"
-)
-_INTEGER: Final = re.compile(
-    r",?\s*(?:\\text\s*\{)?[\s,(]*(?:where|for|with)?\s*(?:any|every|all)?\s*(?:\}\s*)?\$?\s*([a-zA-Z])\s*\$?\s*"
-    r"(?:\\text\s*\{)?\s*(?:is|being|are|an)?\s*(?:an?|any)?\s*integers?\s*\.?\)?\s*\}?\)?",
-)
-
-
-def _without_lead(text: str) -> str:
-    """Drop the words that stand before a value; "about" marks it as approximate."""
-    lead = _LEAD.match(text)
-    if lead is not None:
-        text = (r"\approx " if lead["about"] else "") + text[lead.end() :]
-    if "integer" in text:
-        text = _INTEGER.sub(r" , \1 \\in \\mathbb{Z} ", text)
-    return text
-
-
-_FONT: Final = re.compile(r"\\(?:text|mathrm|textrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
-_LONGEST_PHRASE: Final = 120
-_NO_PHRASE: Final = re.compile(r"[\d=+^_<>/|(),]|\A\W*[A-Za-z]?\W*\Z")
-_STARTS: Final = ("no ", "there is no ", "there are no ", "there is no such ", "has no ")
-_EMPTY: Final = frozenset(
-    [
-        "none", "empty", "empty set", "the empty set", "null set", "the null set",
-        *(
-            f"{start}{real}{what}"
-            for start in _STARTS
-            for real in ("", "real ")
-            for what in ("solution", "solutions", "root", "roots", "solution exists",
-                         "solutions exist")
-        ),
-    ]
-)  # fmt: skip
-_REALS: Final = frozenset(
-    [
-        "reals", "the reals", "all reals", "all real values", "any real number",
-        "every real number",
-        *(
-            f"{start}real numbers"
-            for start in ("", "all ", "the ", "the set of ", "set of ", "the set of all ",
-                          "set of all ", "all the ")
-        ),
-    ]
-)  # fmt: skip
-
-
-def _phrase(text: str) -> Node | None:
-    """Return the set, or the number, that a whole text names in words."""
-    if len(text) > _LONGEST_PHRASE or _NO_PHRASE.search(text) is not None:
+def _all_but(text: str) -> Node | None:
+    """Read `all real numbers except 3`."""
+    rest = except_phrase(text)
+    found = None if rest is None else _read(rest)[0]
+    if found is None or isinstance(found, Unparsed):
         return None
-    words = " ".join(_FONT.sub(r" \1 ", text).replace("$", " ").casefold().split()).strip(" .!")
-    if words in _EMPTY:
-        return Named("empty")
-    if words in _REALS:
-        return Named("reals")
-    if words in ("dne", "does not exist", "doesn't exist"):
-        return Words("does not exist")
-    number = number_named(words)
-    return None if number is None else Number(_fmpq(number))
-
-
-def _fmpq(value: int) -> object:
-    import flint
-
-    return flint.fmpq(value)
-
-
+    left_out = found.items if isinstance(found, Listing | Set) else (found,)
+    values = tuple(
+        item.members[1] if isinstance(item, Relation) and item.signs == ("=",) else item
+        for item in left_out
+    )
+    if not all(isinstance(value, Expression) for value in values):
+        return None
+    return Without(Named("reals"), Set(values))

@@ -8,6 +8,7 @@ and passes on whatever could be read in more than one way: `007` may be a name, 
 from __future__ import annotations
 
 import re
+from math import gcd
 
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, different, equal
@@ -20,6 +21,8 @@ _NUMERAL = re.compile(
     r"(?P<money>\\?\$)?(?P<sign>-)?"
     r"(?P<whole>0|[1-9][0-9]{0,2}(?:,[0-9]{3})+|[1-9][0-9]*)(?:\.(?P<part>[0-9]+))?\.?"
 )
+# Spaces that cannot part two numbers or names: beside a brace, or before a command.
+_LAYOUT = re.compile(r" +(?=[\\{}])|(?<=[{}]) +")
 _SAME = equal(Tier.STRING, "the same text")
 
 
@@ -37,17 +40,57 @@ def shortcut(answer: str, reference: str, conventions: Conventions) -> Decision 
     answer, reference = answer.strip(), reference.strip()
     if answer == reference:
         return _SAME if any(map(str.isalnum, answer)) else None
+    if (
+        "\\" in answer
+        and "\\" in reference
+        and _LAYOUT.sub("", answer) == _LAYOUT.sub("", reference)
+    ):
+        return _SAME
     if len(answer) > MAX_LENGTH or len(reference) > MAX_LENGTH:
         return None
     gold = _value(reference)
-    given = _value(answer) if gold else None
-    if gold is None or given is None:
+    if gold is None:
+        return _fractions(answer, reference, conventions)
+    given = _value(answer)
+    if given is None:
         return None
     if given[0] == gold[0]:
         return _equal_values(given, gold, conventions)
     if conventions.rel_tol or conventions.significant is not None:
         return None
     return different(Tier.EXACT, f"{given[0]} for {gold[0]}")
+
+
+_FRACTION = re.compile(
+    r"(?P<sign>-)?\\[dt]?frac ?\{ ?(?P<over>[0-9]{1,9}) ?\} ?\{ ?(?P<under>[1-9][0-9]{0,8}) ?\}\.?"
+)
+
+
+def _inside_dollars(text: str) -> str:
+    return text[1:-1].strip() if text[:1] == text[-1:] == "$" else text
+
+
+def _fractions(answer: str, reference: str, conventions: Conventions) -> Decision | None:
+    r"""Compare two plain `\frac{a}{b}` by cross multiplication."""
+    gold = _FRACTION.fullmatch(_inside_dollars(reference))
+    given = None if gold is None else _FRACTION.fullmatch(_inside_dollars(answer))
+    if gold is None or given is None or conventions.rel_tol or conventions.significant is not None:
+        return None
+    ours = _signed(given) * int(gold["under"])
+    theirs = _signed(gold) * int(given["under"])
+    if ours == theirs:
+        return equal(Tier.EXACT, f"both are {_shown(gold)}")
+    return different(Tier.EXACT, f"{_shown(given)} for {_shown(gold)}")
+
+
+def _signed(fraction: re.Match[str]) -> int:
+    return -int(fraction["over"]) if fraction["sign"] else int(fraction["over"])
+
+
+def _shown(fraction: re.Match[str]) -> str:
+    over, under = _signed(fraction), int(fraction["under"])
+    common = gcd(over, under)
+    return f"{over // common}" + (f"/{under // common}" if under != common else "")
 
 
 def _equal_values(
@@ -62,8 +105,9 @@ def _value(text: str) -> tuple[str, bool] | None:
     """Return a plain number in its one spelling and whether it is money, or None."""
     if text.isdigit() and text.isascii() and (text[0] != "0" or text == "0"):
         return text, False
-    if text[:1] == text[-1:] == "$":
-        text = text[1:-1].strip()
+    text = _inside_dollars(text)
+    if "{,}" in text:
+        text = text.replace("{,}", ",")
     numeral = _NUMERAL.fullmatch(text)
     if numeral is None:
         return None

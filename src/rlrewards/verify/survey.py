@@ -106,6 +106,20 @@ def survey(node: Node) -> Survey:
     )
 
 
+def kinds_of(node: Node) -> frozenset[type[Node]]:
+    """Return the types of the nodes of a tree, all of them."""
+    found: set[type[Node]] = set()
+    stack: list[Node] = [node]
+    while stack:
+        top = stack.pop()
+        kind = type(top)
+        found.add(kind)
+        if kind not in _LEAVES:
+            rule = _BELOW.get(kind)
+            stack.extend(top.children() if rule is None else rule(top))
+    return frozenset(found)
+
+
 def below(node: Node) -> Sequence[Node]:
     """Return the nodes directly below one, quickly for the usual ones."""
     rule = _BELOW.get(type(node))
@@ -126,3 +140,5 @@ _BELOW: Final[dict[type[Node], Callable[[Any], Sequence[Node]]]] = {
     Call: attrgetter("arguments"),
     Apply: attrgetter("arguments"),
 }
+
+_LEAVES: Final = frozenset({Number, Symbol, Constant, Based})

@@ -178,6 +178,7 @@ class _Writer:
         if node.kind == "derivative" and node.variable.name not in symbols_of(node.body):
             raise UnclearError(f"the variable of the {node.kind} is not clear")
         name = node.variable.name
+        require_independent(node.body, name)
         is_index = node.kind in ("sum", "product")
         variable = sympy.Symbol(name, integer=True) if is_index else sympy.Symbol(name, real=True)
         body = self.write(node.body, {**names, name: variable})
@@ -189,6 +190,13 @@ class _Writer:
         if node.kind in _RANGES and len(bounds) == 2:
             return _RANGES[node.kind](body, (variable, *bounds))
         raise UnfitError(f"a {node.kind} without its bounds")
+
+
+def require_independent(body: Node, name: str) -> None:
+    """Raise `UnfitError` where a subscript holds the bound variable: x_i is another for each i."""
+    for item in walk(body):
+        if isinstance(item, Symbol | Apply) and name in item.name.partition("_")[2]:
+            raise UnfitError(f"{item.name} depends on {name}")
 
 
 _SIDES: Final = {"+": "+", "-": "-", "^+": "+", "^-": "-"}

@@ -9,8 +9,10 @@ are texts with different numbers. Other words that differ are UNDECIDED.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from rlrewards.verify.normalize import normalize, tidy
+from rlrewards.verify.number_words import NUMBER_WORDS
 from rlrewards.verify.verdict import Status, Tier
 
 _VOCABULARIES = [
@@ -22,7 +24,9 @@ _VOCABULARIES = [
         "increasing decreasing constant",
         "increase decrease",
         "positive negative zero",
-        "convergent divergent converges diverges",
+        "convergent divergent",
+        "absolutely conditionally",
+        "am pm",
         "rational irrational",
         "left right",
         "always sometimes never",
@@ -67,12 +71,19 @@ def is_prose(text: str) -> bool:
     plain = tidy(text)
     if _CLOCK.search(plain):
         return True
-    words = _WORD.findall(_UPRIGHT.sub(r" \1 ", plain))
+    upright = _UPRIGHT.sub(r" \1 ", plain)
+    if upright != plain and upright.strip().isalpha() and len(upright.strip()) > 2:
+        return True  # a word in an upright font, whatever its letters would be in formulas
+    words = _WORD.findall(upright)
     return any(word.casefold() not in _MATH_WORDS for word in words)
 
 
-_CLOCK = re.compile(r"(\d{1,2}):(\d\d)\s*(?:\\text\s*\{\s*)?([ap])\.?\s*m?\b[.}]*", re.IGNORECASE)
-_NUMBERS = re.compile(r"-?\d+(?:\.\d+)?")
+_CLOCK = re.compile(
+    r"(?<![\d:.])(\d{1,2})(?::(\d\d)\s*(?:\\text\s*\{\s*)?([ap])\.?\s?m?"
+    r"|\s*(?:\\text\s*\{\s*)?([ap])\.?\s?m)\b[.}]*",
+    re.IGNORECASE,
+)
+_NUMBERS = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)")
 _LEAD = re.compile(r"(yes|no)(?:$|\s*[.,;:!])", re.IGNORECASE)
 _YES_AND_NO = re.compile(r"\byes\b.*\bno\b|\bno\b.*\byes\b", re.IGNORECASE | re.DOTALL)
 
@@ -93,8 +104,10 @@ def compare_text(answer: str, reference: str) -> tuple[Status, Tier, str]:
     if sorted(ours_words) == sorted(theirs_words) and _MONTHS & {*ours_words}:
         return Status.EQUAL, Tier.TEXT, "the same date"
     numbers, gold = _NUMBERS.findall(ours), _NUMBERS.findall(theirs)
-    if gold and sorted(numbers) != sorted(gold):
+    if numbers and gold and sorted(numbers) != sorted(gold):
         return Status.DIFFERENT, Tier.TEXT, "other numbers"
+    if any(ours in pair and theirs in pair for pair in _OPPOSITES):
+        return Status.DIFFERENT, Tier.TEXT, f"{ours} for {theirs}"
     for vocabulary in _VOCABULARIES:
         mine, gold_words = vocabulary & {*ours_words}, vocabulary & {*theirs_words}
         if mine and gold_words and not mine & gold_words:
@@ -122,13 +135,104 @@ def _plain(text: str) -> str:
 _QUOTES = re.compile(r"[\"'`“”$]|\\(?=[\s,;])")
 _OPENING = re.compile(r"^(?:it|this|that|they|he|she)(?:\s+is|\s+are|'s)\s+", re.IGNORECASE)
 _ARTICLE = re.compile(r"\b(?:the|an?|The|An?(?=\s+[a-z]))\s+(?=[A-Za-z0-9])")
-_PAUSE = re.compile(r"(?<!\d)[,.;:!?]|[,.;:!?](?!\d)")
+# Not the point of `.5`, nor the sign of a factorial.
+_PAUSE = re.compile(r"(?<!\d)[,;:?]|[,;:?](?!\d)|\.(?!\d)|(?<![\d)\]}])(?<!\b[A-Za-z])!")
 _TIGHT = re.compile(r"\s*([-+*/=<>^()\[\]{}|])\s*")
+
+
+_LETTERS = re.compile(r"(?<!\\)[^\W\d_]+")
+_SHORT_WORDS = frozenset(
+    """
+    a an i am is are was be it its he she we they you of to in on at by or and not no yes so as if
+    for the all any but can did do does has had how let may nor now off one out per say see set six
+    ten two use via was way who why yet odd day days both each else even five four from have into
+    just less many more most none only over same some such than that then them this will with your
+    red boy box bus cat cup dog man men pen sum mon tue wed thu fri sat sun jan feb mar apr jun jul
+    aug sep oct nov dec max min tom bob ann amy sam joe ben dan jim tim kim leo mia zoe sue eve ian
+    """.split()
+).union(*_VOCABULARIES, NUMBER_WORDS)
+
+
+def _in_lower_case(run: re.Match[str]) -> str:
+    """Drop the case of a word; that of a few letters (`xy`) or of a name (`ABCD`) counts."""
+    word = run[0].casefold()
+    return word if word in _SHORT_WORDS or _is_a_word(run[0]) else run[0]
+
+
+def _is_a_word(letters: str) -> bool:
+    return len(letters) >= 4 and not letters.isupper()
 
 
 def _key(text: str) -> str:
     """Return the key under which two texts say the same."""
-    clocked = _CLOCK.sub(r"\1 \2 \3m", _plain(text))
+    clocked = _CLOCK.sub(_time, _plain(text))
     bare = _OPENING.sub("", _QUOTES.sub("", clocked).strip())
     bare = _PAUSE.sub(" ", _ARTICLE.sub("", bare))
-    return " ".join(_TIGHT.sub(r"\1", bare).casefold().split())
+    key = " ".join(_LETTERS.sub(_in_lower_case, _TIGHT.sub(r"\1", bare)).split())
+    if len(key) > _LONGEST_PHRASE:
+        return key
+    key = _NUMBER_WORD.sub(_in_digits, key)
+    if not _MONTHS.isdisjoint(key.split()):
+        key = _ORDINAL.sub(r"\1", key)
+    folded = key.casefold()
+    return next((name for name, phrase in _PHRASES if phrase.fullmatch(folded)), key)
+
+
+def _time(match: re.Match[str]) -> str:
+    """Spell a time of day: `04:30 PM` and `4:30 p.m.` are 4 30 pm, `8 AM` is 8 00 am."""
+    return f"{int(match[1])} {match[2] or '00'} {match[3] or match[4]}m"
+
+
+_LONGEST_PHRASE: Final = 300
+_ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b")
+_TENS: Final = "|".join(word for word, value in NUMBER_WORDS.items() if value >= 20)
+_NUMBER_WORD = re.compile(
+    rf"(?<![\\\w])(?:({_TENS})[- ])?({'|'.join(sorted(NUMBER_WORDS, key=len, reverse=True))})(?!\w)"
+)
+
+
+def _in_digits(match: re.Match[str]) -> str:
+    tens, last = NUMBER_WORDS.get(match[1] or "", 0), NUMBER_WORDS[match[2]]
+    return str(tens + last) if not tens or 0 < last < 10 else match[0]
+
+
+# ---------------------------------------------------------------------------------------------
+# Phrases: what says one thing in several ways
+
+_SUBJECT: Final = r"(?:(?:equation|system|inequality|problem)(?: of (?:linear )?equations)? has )?"
+_PHRASES: Final = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        (
+            "does not exist",
+            r"(?:(?:limit|value|sum|integral|derivative) )?(?:(?:does not|doesnt) exist|dne)",
+        ),
+        (
+            "no solution",
+            rf"(?:{_SUBJECT}|there (?:is|are) )no (?:real )?solutions?(?: exists?)?"
+            r"|(?:real )?solutions? do(?:es)? not exist|empty set|\\emptyset",
+        ),
+        (
+            "infinitely many solutions",
+            rf"(?:{_SUBJECT}|there (?:is|are) )"
+            r"(?:infinitely many|infinite|infinite number of) (?:real )?solutions?|infinitely many",
+        ),
+        *(
+            (
+                f"{how}{what}ergent",
+                rf"(?:(?:series|sequence|(?:improper )?integral) )?"
+                rf"(?:(?:is )?{how}{what}ergent|{how}{what}erges|{what}erges ?{how.strip()})",
+            )
+            for what in ("conv", "div")
+            for how in ("", "absolutely ", "conditionally ")
+        ),
+        ("undefined", r"(?:limit |value |expression )?(?:is )?(?:undefined|not defined)"),
+        ("infinity", r"(?:positive infinity|infinity|\+?(?:\\infty|infinity))"),
+        ("negative infinity", r"(?:negative |minus |-)infinity|-\\infty"),
+    )
+)
+_OPPOSITES: Final = (
+    frozenset({"no solution", "infinitely many solutions"}),
+    frozenset({"infinity", "negative infinity"}),
+    frozenset({"convergent", "divergent"}),
+)

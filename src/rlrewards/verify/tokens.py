@@ -40,7 +40,7 @@ _TOKEN: Final = re.compile(
     r"|(\d+(?:\.\d+|\.(?![.\d]))?|\.\d+)"
     r"|([A-Za-z]+)"
     r"|\\([A-Za-z]+)\*?"
-    r"|(<=|>=|!=|==|\*\*|->|=>|\.\.\.|\\.|\S)",
+    r"|(<=|>=|!=|==|\*\*|->|=>|\.\.\.|\+/?-(?![+-])|-/\+|\\.|\S)",
     re.DOTALL,
 )
 _SPACE, _NUMBER, _LETTERS, _COMMAND, _SIGN = range(1, 6)
@@ -59,6 +59,8 @@ _COLUMNS: Final = re.compile(r"\s*\{[lcr|\s@{}!]*?\}(?=[^}]|$)")
 _RAISED: Final = re.compile(r"\^\s*(?:\\(?:circ|degree)(?![A-Za-z])|\{\s*\\(?:circ|degree)\s*\})")
 _INVISIBLE: Final = re.compile(r"\s*\.")
 _ANGLE: Final = re.compile(r"\s*([<>])")
+_ROW_GAP: Final = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
+_ONE: Final = re.compile(r"\s*([A-Za-z0-9])")
 
 _COMMAND_SYMBOLS: Final = {
     "leq": "≤", "le": "≤", "leqslant": "≤", "lt": "<", "geq": "≥", "ge": "≥", "geqslant": "≥",
@@ -79,6 +81,7 @@ _COMMAND_SYMBOLS: Final = {
 }  # fmt: skip
 _SYMBOLS: Final = {
     "<=": "≤", ">=": "≥", "!=": "≠", "==": "=", "**": "^", "->": "→", "=>": "⇒", "...": "…",
+    "+-": "±", "+/-": "±", "-/+": "∓",
     r"\{": r"\{", r"\}": r"\}", r"\%": "%", r"\$": "$", r"\|": "‖", r"\&": "and", r"\#": "#",
     r"\_": "_", "\\\\": "\\\\", r"\'": "'", "\\\n": " ", "·": "*",
 }  # fmt: skip
@@ -191,6 +194,8 @@ class _Tokenizer:
             self.at = raised.end()
             sign = "°"
         name = _SYMBOLS.get(sign, sign)
+        if name == "\\\\" and (gap := _ROW_GAP.match(self.text, self.at)):
+            self.at = gap.end()
         self.tokens.append(Token("symbol", name, start, self.spaced, self.plain))
         return True
 
@@ -209,7 +214,11 @@ class _Tokenizer:
             return False
         if name in ("left", "right"):
             return self._sized(name, start)
-        if name in _FONTS and (content := _BRACED.match(self.text, self.at)):
+        if name in _FONTS:
+            content = _BRACED.match(self.text, self.at) or _ONE.match(self.text, self.at)
+            if content is None:  # the font of a formula
+                self.spaced = True
+                return False
             self.at = content.end()
             self.tokens += _upright(name, content[1], start, self.spaced)
             return True
@@ -227,9 +236,18 @@ class _Tokenizer:
             return False
         name = _SAME_COMMAND.get(name, name)
         symbol = _COMMAND_SYMBOLS.get(name)
+        if symbol == "mod":
+            symbol = self._modulus()
         kind, shown = ("command", name) if symbol is None else ("symbol", symbol)
         self.tokens.append(Token(kind, shown, start, self.spaced, self.plain))
         return True
+
+    def _modulus(self) -> str:
+        r"""Tell the modulus of `x \equiv 3 \mod 7` from the operation in `10 \mod 7`."""
+        tokens = self.tokens
+        is_bracketed = bool(tokens) and tokens[-1].text == "("
+        is_congruence = any(token.text == "≡" for token in tokens[-40:])
+        return "pmod" if is_congruence and not is_bracketed else "mod"
 
     def _sized(self, name: str, start: int) -> bool:
         r"""Pass `\left` and `\right`; of `\right.` remains that a bracket closes here."""
@@ -253,7 +271,7 @@ _FONTS: Final = (
     _TEXT_FONTS
     | _ROMAN_FONTS
     | frozenset(
-        "mathbf mathit mathsf mathtt mathcal mathbb mathfrak mathscr boldsymbol bm bf".split()
+        "mathbf mathit mathsf mathtt mathcal mathbb Bbb mathfrak mathscr boldsymbol bm bf".split()
     )
 )
 _HIDDEN: Final = frozenset("hspace vspace mspace color textcolor phantom hphantom".split())
@@ -264,21 +282,33 @@ def _upright(font: str, content: str, start: int, spaced: bool) -> list[Token]:
     bare = content.strip(" ~,;:").casefold()
     if bare in _WORDS:
         return [Token("symbol", bare, start, True, False)]
-    if font in ("mathbb", "mathbf") and bare.upper() in _SETS and content.strip().isupper():
+    if font in ("mathbb", "mathbf", "Bbb") and bare.upper() in _SETS and content.strip().isupper():
         return [Token("set", _SETS[bare.upper()], start, spaced, False)]
     inner = content.strip(" ~")
     is_words = font in _TEXT_FONTS or font in _ROMAN_FONTS
     if is_words and inner[:1].isalpha():
         kind = "text" if font in _TEXT_FONTS else "roman"
-        return [Token(kind, inner, start, spaced or content[:1] in (" ", "~"), False)]
+        joiner = _ENDS_IN_JOINER.fullmatch(inner)
+        words = Token(
+            kind, joiner[1] if joiner else inner, start, spaced or content[:1] in (" ", "~"), False
+        )
+        return [words, Token("symbol", joiner[2], start, True, False)] if joiner else [words]
+    if inner in (",", ";", ":", ".,"):
+        return [Token("symbol", inner[-1], start, spaced, False)]
     found = (tokenize(inner) or [])[:-1] if inner else []
     return [token._replace(start=start, plain=False) for token in found]
+
+
+_ENDS_IN_JOINER: Final = re.compile(r"(.*[a-z]) (and|or)")
 
 
 # ---------------------------------------------------------------------------------------------
 # What commas, spaces and dollars between digits mean
 
 
+_POWER_IN_TEXT: Final = re.compile(r"\$\^\{?([23])\}?\$(?=\s*\})")
+_REPEATING_FROM_POINT: Final = re.compile(r"(?<![\d.])\.(?=\\(?:overline|bar|dot)(?![a-z]))")
+_LINE_OF_SYSTEM: Final = re.compile(r"(?<=[\w)}])\s*\n\s*(?=[A-Za-z]\w{0,2}\s*=)")
 _THOUSANDS_BRACE: Final = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
 _THOUSANDS_SPACE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}(?:(?:\\,|\\ |\\;|[ ~\u2009\u202f])\d{3})+(?![\d/]|,\d|\s*/)"
@@ -301,6 +331,16 @@ def prepared(text: str) -> str:
             text = _BOXED.sub(r" \1 ", text)
         if r"\(" in text or r"\[" in text:
             text = _DELIMITERS.sub(" $ ", text)
+    if "{:}" in text:
+        text = text.replace("{:}", ":")
+    if "$^" in text and "\\" in text:
+        text = _POWER_IN_TEXT.sub(r"^\1", text)
+    if ".\\" in text:
+        text = _REPEATING_FROM_POINT.sub("0.", text)
+    if "\n" in text and "=" in text and "\\begin" not in text:
+        text = _LINE_OF_SYSTEM.sub(r" \\\\ ", text)
+    if text[-1:] == "\\":
+        text = text.rstrip("\\ ")
     if "{,}" in text:
         text = _THOUSANDS_BRACE.sub("", text)
     if "$$" in text:

@@ -71,14 +71,22 @@ euro 1 € euro euros eur EUR
 sterling 1 £ gbp GBP
 yen 1 ¥ yen jpy JPY
 rupee 1 ₹ rupee rupees rs inr INR
-speed 1 mph
 force 1 N newton newtons
 energy 1 J joule joules
+energy 1000 kJ kilojoule kilojoules
+gallon 1 gal gallon gallons
+gallon 1/4 qt quart quarts
+gallon 1/8 pint pints
+ton 1 ton tons
+unit 1 unit units
+length 1/1000000000 nm nanometer nanometers nanometre nanometres
 power 1 W watt watts
 power 1000 kW kilowatt kilowatts
 voltage 1 V volt volts
 current 1 A amp amps ampere amperes
 frequency 1 Hz hertz
+frequency 1000 kHz kilohertz
+frequency 1000000 MHz megahertz
 pressure 1 Pa pascal pascals
 magnetic 1 T tesla teslas
 charge 1 C coulomb coulombs
@@ -89,6 +97,15 @@ UNITS: dict[str, Unit] = {
     name: Unit(dimension, Fraction(factor), name)
     for dimension, factor, *names in (line.split() for line in _TABLE.split("\n") if line)
     for name in names
+}
+UNITS |= {
+    "mph": Unit("length time^-1", Fraction(1609344, 3600000), "mph"),
+    "kph": Unit("length time^-1", Fraction(1000, 3600), "kph"),
+    "kmh": Unit("length time^-1", Fraction(1000, 3600), "kmh"),
+    "degrees celsius": UNITS["°C"],
+    "degree celsius": UNITS["°C"],
+    "degrees fahrenheit": Unit("fahrenheit", name="°F"),
+    "degree fahrenheit": Unit("fahrenheit", name="°F"),
 }
 
 # What word problems count; any of these may stand behind a number whose reference has no unit.
@@ -103,7 +120,16 @@ _COUNTED = frozenset(
     points games goals times ways steps items things objects units parts total square squares
     triangles circles sides cubes rows columns numbers digits integers questions problems votes
     photos pictures songs movies stickers beads buttons ribbons bracelets sandwiches meals
+    solutions roots zeros pairs triples tuples values divisors factors multiples primes subsets
+    edges vertices vertex faces diagonals arrangements combinations permutations outcomes lines
+    paths matches handshakes
     """.split()
+)
+
+# Words before what is counted that do not change how many there are.
+_QUALITIES = frozenset("distinct different ordered unordered possible unique real".split())
+_POSITIVE = re.compile(
+    r"positive (?=(?:integers?|divisors?|factors?|numbers?|values?|solutions?|roots?)(?: |$))"
 )
 
 # Words that stand before a unit and change nothing.
@@ -121,6 +147,8 @@ _OPERATORS = frozenset(
     to than between about around almost nearly approximately roughly maybe perhaps possibly
     versus vs alternatively otherwise instead rather if when where with without but except unless
     is are was equals equal sqrt root power maximum minimum max min upto infinity
+    sin cos tan cot csc log ln exp arcsin arccos arctan sinh cosh tanh alpha beta gamma delta
+    epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega
     pi hundred thousand million billion trillion lakh crore grand mil bn tn k percent oder ou und
     """.split()
 ) | frozenset(NUMBER_WORDS)
@@ -146,7 +174,7 @@ def unit_named(text: str) -> Unit | None:
     >>> unit_named("blorps").vouched, unit_named("or more"), unit_named("nineteen")
     (False, None, None)
     """
-    text = text.strip()
+    text = text.strip().removesuffix(" old")
     return _known(text) or _compound(text) or _words(text)
 
 
@@ -198,14 +226,16 @@ _SPLIT = re.compile(r"[\s/.-]+")
 
 def _words(text: str) -> Unit | None:
     """Return a unit of plain words, vouched for where they are things that are counted."""
-    words = [word for word in _SPLIT.split(text.casefold()) if word]
+    text = _POSITIVE.sub("", text.casefold())
+    words = [word for word in _SPLIT.split(text) if word]
     if not words or len(words) > 5 or not text.isascii():
         return None
     if any(word in _OPERATORS or _SUSPICIOUS.search(word) or not word.isalpha() for word in words):
         return None
-    telling = [word for word in words if word not in _FILLERS]
+    telling = [word for word in words if word not in _FILLERS and word not in _QUALITIES]
     if not telling or all(len(word) == 1 for word in telling):
         return None
+    telling = ["per", *telling] if words[0] == "per" else telling  # so much for each of them
     vouched = all(word in _COUNTED or word in UNITS for word in telling)
     dimension = " ".join(word.removesuffix("s") for word in telling)
     return Unit(dimension, name=" ".join(words), vouched=vouched)

@@ -14,10 +14,11 @@ from flint import fmpq
 
 from rlrewards.verify import numeric
 from rlrewards.verify.canonical import canonical
+from rlrewards.verify.constants import ARBITRARY, constants_of_integration, renamings
 from rlrewards.verify.decimals import agreement
 from rlrewards.verify.decision import Decision, Terms, different, equal, undecided
-from rlrewards.verify.exact import compare_forms, differ_by_constant, proportion
-from rlrewards.verify.numeric import constant_difference, constant_quotient
+from rlrewards.verify.exact import compare_forms, proportion
+from rlrewards.verify.numeric import constant_quotient
 from rlrewards.verify.rationals import rational
 from rlrewards.verify.survey import Survey, survey
 from rlrewards.verify.tree import (
@@ -32,8 +33,6 @@ from rlrewards.verify.tree import (
     Quotient,
     Rational,
     Root,
-    Standing,
-    Sum,
     Symbol,
     symbols_of,
     walk,
@@ -95,10 +94,23 @@ def _expressions(
     if not (left.symbols or right.symbols):
         return _constants(ours, gold, terms, facts, approximate)
     if right.symbols and terms.conventions.integration_constants:
-        decision = _constants_of_integration(ours, gold)
+        decision = _with_constants(ours, gold, facts)
         if decision is not None:
             return decision
     return _by_value(ours, gold, facts)
+
+
+def _with_constants(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Decision | None:
+    """Compare where letters of the reference stand for any number; None where none do."""
+    if "C" in facts[1].symbols:
+        return constants_of_integration(ours, gold, facts[1].symbols)
+    if not any(map(ARBITRARY.fullmatch, facts[1].symbols)):
+        return None
+    for renaming in renamings(facts[0].symbols, facts[1].symbols):
+        renamed = _renamed(ours, renaming)
+        if _by_value(renamed, gold, (survey(renamed), facts[1])).is_equal:
+            return equal(Tier.EXACT, "the same but for the names of its constants")
+    return None
 
 
 def _by_value(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Decision:
@@ -247,6 +259,22 @@ def _for_each_base(ours: Node, gold: Node, terms: Terms, approximate: bool) -> D
     return decisions[0]
 
 
+def _renamed(node: Node, names: dict[str, str]) -> Node:
+    """Give several letters other names at once."""
+    if isinstance(node, Symbol):
+        return Symbol(names.get(node.name, node.name))
+    changed: dict[str, Any] = {}
+    for item in fields(node):
+        value = getattr(node, item.name)
+        if isinstance(value, Node):
+            changed[item.name] = _renamed(value, names)
+        elif isinstance(value, tuple):
+            changed[item.name] = tuple(
+                _renamed(part, names) if isinstance(part, Node) else part for part in value
+            )
+    return replace(node, **changed) if changed else node
+
+
 def _with_base(node: Node, base: str) -> Node:
     """Give each bare logarithm in a tree a base."""
     changed: dict[str, Any] = {}
@@ -267,54 +295,6 @@ def _with_base(node: Node, base: str) -> Node:
 
 
 _TEN: Final = Number(fmpq(10))
-
-
-# ---------------------------------------------------------------------------------------------
-# Constants of integration
-
-_INTEGRATION_CONSTANTS: Final = frozenset({"C", "K", "c"})
-
-
-def _constants_of_integration(ours: Node, gold: Node) -> Decision | None:
-    """Compare F + C with G + K: G - F must be constant. None when the reference has no such C."""
-    rest = _without_constant(gold, frozenset({"C"}))
-    if rest is None:
-        return None
-    names = symbols_of(rest)
-    if len(names) != 1 or next(iter(names)).isupper():
-        return None
-    other = _without_constant(ours, _INTEGRATION_CONSTANTS)
-    if other is None:
-        return _constant_is_missing(ours)
-    if symbols_of(other) != names:
-        return None
-    exact = differ_by_constant(other, rest)
-    if exact is not None:
-        return equal(Tier.EXACT, "they differ by a constant") if exact else _NOT_BY_A_CONSTANT
-    decision = constant_difference(other, rest)
-    return _NOT_BY_A_CONSTANT if decision.is_different else decision
-
-
-_NOT_BY_A_CONSTANT: Final = different(Tier.NUMERIC, "they differ by more than a constant")
-
-
-def _constant_is_missing(ours: Node) -> Decision:
-    """Without its C an antiderivative is another answer; left standing it may be the same."""
-    if any(isinstance(item, Standing) for item in walk(ours)):
-        return undecided(Tier.NUMERIC, "an antiderivative left standing")
-    return different(Tier.EXACT, "the constant of integration is missing")
-
-
-def _without_constant(node: Node, names: frozenset[str]) -> Node | None:
-    """Return what is left without the one addend that is a constant of integration, or None."""
-    if not isinstance(node, Sum):
-        return None
-    rest = tuple(t for t in node.terms if not (isinstance(t, Symbol) and t.name in names))
-    taken = [t for t in node.terms if isinstance(t, Symbol) and t.name in names]
-    if len(taken) != 1 or not rest:
-        return None
-    left = rest[0] if len(rest) == 1 else Sum(rest)
-    return None if taken[0].name in symbols_of(left) else left
 
 
 # ---------------------------------------------------------------------------------------------

@@ -20,9 +20,10 @@ from rlrewards.verify.comparisons.intervals import (
 from rlrewards.verify.comparisons.matching import in_order, matched
 from rlrewards.verify.comparisons.naming import assignment
 from rlrewards.verify.comparisons.regions import Region, region
-from rlrewards.verify.comparisons.rewriting import substituted
+from rlrewards.verify.comparisons.rewriting import rebuilt
 from rlrewards.verify.decision import Decision, Terms, all_of
 from rlrewards.verify.tree import (
+    Bracket,
     Builder,
     Expression,
     Intersection,
@@ -31,6 +32,7 @@ from rlrewards.verify.tree import (
     Node,
     Relation,
     Set,
+    Symbol,
     Union,
     Without,
     Words,
@@ -168,14 +170,42 @@ def _same_notation(ours: Node, gold: Node, terms: Terms) -> Decision:
     return undecided(why)
 
 
+def _renamed(ours: Builder, gold: Builder) -> Builder:
+    """Return a set with the letters of its element called as those of the other's.
+
+    An element that is more than a letter keeps its form: only what its letters are called is free.
+    """
+    names, others = _letters(ours), _letters(gold)
+    if not names or len(names) != len(others):
+        return ours
+    if ({*others} - {*names}) & {item for item in walk(ours) if isinstance(item, Symbol)}:
+        return ours
+    new = dict(zip(names, others, strict=True))
+    renamed = rebuilt(ours, lambda item: new.get(item, item) if isinstance(item, Symbol) else item)
+    assert isinstance(renamed, Builder)
+    return renamed
+
+
+def _letters(node: Builder) -> tuple[Symbol, ...]:
+    """Return the letters that a set-builder binds: its element, or what a condition takes them from.
+
+    `x` in {x | …}, `x` and `y` in {(x, y) | …}, `k` in {2k | k ∈ ℤ}.
+    """
+    items = node.element.items if isinstance(node.element, Bracket) else (node.element,)
+    names = tuple(item for item in items if isinstance(item, Symbol))
+    said = {item for condition in node.conditions for item in walk(condition)}
+    if len(names) == len(items) and (node.domain is not None or said >= {*names}):
+        return names if len(names) == len({*names}) else ()
+    members = [item for item in node.conditions if isinstance(item, Relation)]
+    taken = [item.members[0] for item in members if item.signs == ("∈",)]
+    bound = tuple(item for item in taken if isinstance(item, Symbol))
+    return bound if len(bound) == len(taken) == len({*bound}) else ()
+
+
 def _builders(ours: Builder, gold: Builder, terms: Terms) -> Decision:
     """Compare element, domain and conditions, the letter of the element renamed."""
     if terms.conventions.parameters and ours.element != gold.element:
-        if gold.element in walk(ours):
-            return undecided("a letter that is taken")
-        renamed = substituted(ours, ours.element, gold.element)
-        assert isinstance(renamed, Builder)
-        ours = renamed
+        ours = _renamed(ours, gold)
     if (ours.domain is None) != (gold.domain is None):
         return undecided("a domain on one side only")
     domains = [] if gold.domain is None or ours.domain is None else [(ours.domain, gold.domain)]

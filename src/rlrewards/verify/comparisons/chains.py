@@ -7,25 +7,29 @@ answer would hit several numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import flint
 
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.ends import ball
-from rlrewards.verify.comparisons.exactly import different
+from rlrewards.verify.comparisons.exactly import different, strictly
 from rlrewards.verify.comparisons.measures import quantity
-from rlrewards.verify.comparisons.rewriting import is_degree
+from rlrewards.verify.comparisons.rewriting import in_radians, is_degree, rebuilt, scaled
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
+    Based,
+    Measure,
     Negative,
     Node,
     Number,
+    Percent,
     Power,
     Product,
     symbols_of,
+    walk,
 )
 
 MAX_MEMBERS: Final = 20
@@ -55,14 +59,53 @@ def exact_members(
             continue
         if sign != "=":
             return Broken(different("a membership for a value"))
-        decision = compare_nodes(right, left, terms.any_form().inside())
+        decision = _same(right, left, terms, is_last=right is members[-1])
         if not decision.is_equal:
             return Broken(decision)
         groups[-1].append(right)
     for exact in (groups[0], groups[-1]):
         if all(is_rounding(group[0], exact[0]) for group in groups if group is not exact):
-            return exact
+            return exact if len({*map(_marks, exact)}) == 1 else exact[-1:]
     return Broken(different("≈ between numbers of which none is the other, rounded"))
+
+
+def _same(ours: Node, gold: Node, terms: Terms, *, is_last: bool) -> Decision:
+    """Compare two members: they are one value, and nothing is forgiven.
+
+    p % is p/100 and degrees are radians; only the last member may bring in a unit.
+    """
+    left, right = rebuilt(ours, _spelt_out), rebuilt(gold, _spelt_out)
+    if is_last and isinstance(left, Measure) and not _marks(right):
+        left = left.operand
+    conventions = replace(
+        terms.conventions,
+        units="required",
+        percent=False,
+        optional_base=False,
+        solved_relations=False,
+        ignore_case=False,
+    )
+    strict = strictly(replace(terms, conventions=conventions))
+    return compare_nodes(left, right, strict.inside())
+
+
+def _spelt_out(node: Node) -> Node:
+    if isinstance(node, Percent):
+        return scaled(node.operand, flint.fmpq(1, 100))
+    if isinstance(node, Measure) and is_degree(node.unit):
+        return in_radians(node.operand)
+    if isinstance(node, Based) and (value := rational(node)) is not None:
+        return Number(value)
+    return node
+
+
+def _marks(node: Node) -> frozenset[object]:
+    """Return the units and bases in a member: with several of them only the last one counts."""
+    return frozenset(
+        item.unit if isinstance(item, Measure) else item.base
+        for item in walk(node)
+        if isinstance(item, Measure | Based)
+    )
 
 
 def is_rounding(rounded: Node, exact: Node) -> bool:

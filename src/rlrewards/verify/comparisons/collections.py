@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Final
 
 from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions, written_out
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
-from rlrewards.verify.comparisons.matching import in_order, matched
+from rlrewards.verify.comparisons.matching import MAX_LEFTOVERS, in_order, matched
+from rlrewards.verify.comparisons.measures import quantity, surely_same
 from rlrewards.verify.comparisons.naming import (
     assigned_values,
     in_alphabet,
     is_long_chain,
+    names_given,
     system,
+    unnumbered,
 )
 from rlrewards.verify.comparisons.regions import region, speaks_of_order
 from rlrewards.verify.comparisons.relations import IN_THE_QUESTION, value_of
@@ -31,6 +35,7 @@ from rlrewards.verify.tree import (
     Piecewise,
     Relation,
     Set,
+    Symbol,
     Union,
     Without,
     Words,
@@ -82,6 +87,8 @@ def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
     other, found = assigned_values(ours)
     if None not in (name, other) and name != other:
         return different("another name is given values")
+    if _swaps_names(ours, gold):
+        return different("other names are given values")
     if other is not None and terms.echoes:
         return different(IN_THE_QUESTION)
     if not terms.conventions.assignments and (name is None) != (other is None):
@@ -93,6 +100,16 @@ def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
     return _items(ours, found, gold, items, terms)
 
 
+def _swaps_names(ours: Node, gold: Node) -> bool:
+    """Whether a list gives values to names that the other gives none, or to more than one."""
+    names, others = (
+        names_given(side.items if isinstance(side, Listing) else (side,)) for side in (ours, gold)
+    )
+    if names and others:
+        return names != others
+    return len(set(map(unnumbered, names | others))) > 1
+
+
 def _tuple_for_list(ours: Bracket, gold: Sequence[Node], terms: Terms) -> Decision:
     is_interval = len(ours.items) == 2 and {ours.left, ours.right} & {"[", "]"}
     return different("an interval for a list") if is_interval else in_order(ours.items, gold, terms)
@@ -102,13 +119,42 @@ def _items(
     ours: Node, found: Sequence[Node], gold: Listing, items: Sequence[Node], terms: Terms
 ) -> Decision:
     as_sets = isinstance(ours, Set) or not terms.conventions.multiplicity
-    if terms.conventions.ordered and not as_sets:
+    if (terms.conventions.ordered and not as_sets) or _leaves_units_out(found, items):
         return in_order(found, items, terms)
     decision = matched(found, items, terms, as_sets=as_sets)
+    if decision.is_equal and terms.conventions.multiplicity and isinstance(ours, Set):
+        return different("a set for a list that repeats") if _repeats(items, terms) else decision
+    if decision.is_equal and _are_statements(items) and _joined_otherwise(ours, gold):
+        return undecided("names joined by `and` for names joined by `or`")
     has_relations = any(isinstance(item, Relation) for item in (*items, *found))
     if has_relations and not (decision.is_equal and _joined_alike(ours, gold)):
         return undecided("several relations that do not pair off")
     return decision
+
+
+def _leaves_units_out(ours: Sequence[Node], gold: Sequence[Node]) -> bool:
+    """Whether one side says 5 cm, 6 kg and the other bare numbers, which then come in order."""
+    units = [[quantity(item) for item in side] for side in (ours, gold)]
+    named = [{item.unit for item in side if item is not None and item.unit} for side in units]
+    bare = [any(item is not None and item.unit is None for item in side) for side in units]
+    return any(len(named[one]) > 1 and bare[1 - one] for one in (0, 1))
+
+
+def _repeats(items: Sequence[Node], terms: Terms) -> bool:
+    """Whether two items of a list are one, provably where they are few."""
+    if len(items) > MAX_LEFTOVERS:
+        return len({*items}) < len(items)
+    return any(surely_same(one, other, terms) for one, other in combinations(items, 2))
+
+
+def _are_statements(items: Sequence[Node]) -> bool:
+    """Whether all items are letters, as in `p ∧ q`."""
+    return all(isinstance(item, Symbol) for item in items)
+
+
+def _joined_otherwise(ours: Node, gold: Listing) -> bool:
+    joiners = [side.joiners for side in (ours, gold) if isinstance(side, Listing)]
+    return {"and", "or"} <= frozenset().union(*joiners) and joiners[0] != joiners[-1]
 
 
 def _joined_alike(ours: Node, gold: Listing) -> bool:
@@ -152,6 +198,9 @@ def for_set(ours: Node, gold: Set, terms: Terms) -> Decision:
     if isinstance(value, Decision):
         return value
     if isinstance(value, Bracket):
+        is_point = len(gold.items) == 1 and isinstance(gold.items[0], Bracket)
+        if is_point:
+            return compare_nodes(value, gold.items[0], terms.inside())
         return different("a tuple for a set")
     if isinstance(value, Set | Listing):
         return _members(value, gold, terms)
@@ -180,7 +229,7 @@ def _described_for_set(ours: Node, gold: Set, terms: Terms) -> Decision | None:
 
 
 def _members(ours: Set | Listing, gold: Set, terms: Terms) -> Decision:
-    if system(ours) is not None:
+    if system(ours) is not None or len(names_given(ours.items)) > 1:
         return undecided("values of several names for a set")
     name, items = assigned_values(ours)
     if name is not None and terms.echoes:

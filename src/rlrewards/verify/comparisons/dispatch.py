@@ -23,8 +23,8 @@ def compare_nodes(ours: Node, gold: Node, terms: Terms) -> Decision:
     ours, gold = _unmarked(ours), _unmarked(gold)
     if ours == gold:
         return equal("the same expression")
-    compare_signs, table = _handlers()
-    decision = compare_signs(ours, gold, terms)
+    compare_arranged, table = _handlers()
+    decision = None if terms.depth else compare_arranged(ours, gold, terms)
     return decision or table[type(gold)](ours, gold, terms)
 
 
@@ -41,11 +41,11 @@ def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[ty
     from rlrewards.verify import tree
     from rlrewards.verify.comparisons import (
         areas,
+        arranging,
         bases,
         collections,
         matrices,
         piecewise,
-        plus_minus,
         ratios,
         relations,
         single,
@@ -72,4 +72,4 @@ def _handlers() -> tuple[Callable[[Node, Node, Terms], Decision | None], dict[ty
         tree.Piecewise: piecewise.for_piecewise,
         tree.Words: words.for_words,
     }
-    return plus_minus.compare_signs, table
+    return arranging.compare_arranged, table

@@ -14,16 +14,26 @@ from typing import Any, Final
 
 import flint
 
-from rlrewards.verify.comparisons.exactly import different, equal, undecided
-from rlrewards.verify.comparisons.matching import matched
-from rlrewards.verify.comparisons.naming import assigned_values, assignment, name_of
+from rlrewards.verify.comparisons.exactly import different, equal, if_equal, undecided
+from rlrewards.verify.comparisons.matching import in_order, matched
+from rlrewards.verify.comparisons.naming import (
+    assigned_values,
+    assignment,
+    name_of,
+    names_a_point,
+    names_given,
+)
+from rlrewards.verify.comparisons.regions import UNKNOWNS, region
 from rlrewards.verify.comparisons.rewriting import bare, difference, number, substituted
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import compare_forms, proportion, rational
 from rlrewards.verify.tree import (
+    Apply,
+    Bracket,
     Builder,
     Expression,
     Listing,
+    Matrix,
     Named,
     Node,
     Product,
@@ -92,8 +102,25 @@ def _listed(node: Listing) -> Family | None:
 def _bound(name: Node | None, values: Sequence[Node], letter: Symbol, domain: str) -> Family | None:
     if not any(letter in walk(value) for value in values) or name == letter:
         return None
+    if not all(_may_be_numbered(value, letter) for value in values):
+        return None
     items = tuple(substituted(value, letter, BOUND) for value in values)
     return Family(name, items, letter, domain)
+
+
+def _may_be_numbered(value: Node, letter: Symbol) -> bool:
+    """Whether an integer may number it: a value, or a condition on something else.
+
+    `x > 2, x ∈ ℤ` numbers nothing, it says more of x; `2kπ < x < 2kπ+π, k ∈ ℤ` has k numbered.
+    """
+    if isinstance(value, Expression | Bracket | Matrix):
+        return True
+    if not isinstance(value, Relation):
+        return False
+    if value.signs == ("=",) and names_a_point(value.members[0]):
+        return letter not in walk(value.members[0])
+    found = region(value)
+    return found is not None and found.variable not in (None, letter)
 
 
 def _merged(parts: Sequence[Family | None]) -> Family | None:
@@ -160,6 +187,8 @@ def compare_families(ours: Node, gold: Node, terms: Terms) -> Decision | None:
 def _both(ours: Family, gold: Family, terms: Terms) -> Decision:
     if None not in (ours.name, gold.name) and ours.name != gold.name:
         return different("another name")
+    if len(names_given(ours.items)) != len(names_given(gold.items)):
+        return undecided("values of several names for a family")
     if not terms.conventions.parameters and not _same_letter(ours, gold):
         return different("another parameter")
     if ours.domain != gold.domain:
@@ -167,7 +196,42 @@ def _both(ours: Family, gold: Family, terms: Terms) -> Decision:
     direct = matched(ours.items, gold.items, terms)
     if direct.is_equal or gold.domain != "integers":
         return direct if direct.is_equal else undecided("families that are not written alike")
+    kinds = {type(item) for item in (*ours.items, *gold.items)}
+    if kinds == {Bracket}:
+        return _shifted(ours.items, gold.items, terms)
     return _lattices(ours.items, gold.items)
+
+
+def _shifted(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decision:
+    """Compare points or intervals, each of which may count from another integer: k for k + 1."""
+    why = "families of points or intervals that are not written alike"
+    if len(ours) != len(gold) or len(ours) > MAX_LINES:
+        return undecided(why)
+    shifted = [_counted_alike(item, other) for item, other in zip(ours, gold, strict=True)]
+    known = [item for item in shifted if item is not None]
+    return if_equal(in_order(known, gold, terms), why) if len(known) == len(ours) else undecided(why)
+
+
+def _counted_alike(ours: Node, gold: Node) -> Node | None:
+    """Return our point with k + s or s - k for k, so that it starts where the other starts.
+
+    The first item that depends on k says what s is; the others have to follow.
+    """
+    assert isinstance(ours, Bracket) and isinstance(gold, Bracket)
+    for one, other in zip(ours.items, gold.items, strict=False):
+        lines = _line(one), _line(other)
+        if lines[0] is None or lines[1] is None:
+            return None
+        (start, period), (origin, unit) = lines
+        step = _multiple(period, unit)
+        shift = None if step is None else _multiple(difference(origin, start), period)
+        if step == 0:
+            continue
+        if step is None or shift is None or abs(step) != 1 or shift.q != 1:
+            return None
+        counter = Sum((number(shift), Product((number(step), BOUND))))
+        return substituted(ours, BOUND, counter)
+    return None
 
 
 def _same_letter(ours: Family, gold: Family) -> bool:
@@ -179,6 +243,8 @@ def _without_domain(ours: Node, gold: Family, terms: Terms) -> Decision:
     """Compare an answer that does not say what its letter runs through, or has no letter."""
     name, values = assigned_values(ours)
     if any(gold.letter in walk(value) for value in values):
+        if not all(_may_be_numbered(value, gold.letter) for value in values):
+            return undecided("a condition for a family")
         renamed = tuple(substituted(value, gold.letter, BOUND) for value in values)
         return _both(Family(name, renamed, gold.letter, gold.domain), gold, terms)
     numbers = all(isinstance(value, Expression) and not symbols_of(value) for value in values)
@@ -192,10 +258,12 @@ def _for_single(ours: Family, gold: Node, terms: Terms) -> Decision:
     """Compare a family with a reference that names no domain."""
     name, values = assigned_values(gold)
     letters = {letter for value in values for letter in symbols_of(value)}
-    if not letters and all(isinstance(value, Expression) for value in values):
+    if not letters and all(isinstance(value, Expression | Bracket) for value in values):
         return different("a family for single values")
-    if ours.letter.name not in letters:
+    if ours.letter.name not in letters or not _may_count(ours, name):
         return undecided("a family for an expression")
+    if not all(_may_be_numbered(value, ours.letter) for value in values):
+        return undecided("a family for a condition")
     items = tuple(substituted(value, ours.letter, BOUND) for value in values)
     return _both(ours, Family(name, items, ours.letter, ours.domain), terms)
 
@@ -269,6 +337,26 @@ def _residues(ours: Sequence[_Placed], gold: Sequence[_Placed]) -> tuple[set[Any
         for side in (ours, gold)
     )
     return left, right
+
+
+def _may_count(ours: Family, name: Node | None) -> bool:
+    """Whether a reference that names no domain may mean the one of the answer.
+
+    A letter that usually is unknown runs through all numbers; and that 0 or -1 does not count is
+    left out by none but a sequence, whose name holds the letter.
+    """
+    if ours.letter in UNKNOWNS:
+        return False
+    if ours.domain == "integers":
+        return True
+    return name is not None and ours.letter.name in _letters_of(name)
+
+
+def _letters_of(name: Node) -> str:
+    """Return the subscript of a name, or its argument: what a sequence is numbered by."""
+    if isinstance(name, Apply):
+        return " ".join((name.name, *symbols_of(name)))
+    return name.name.partition("_")[2] if isinstance(name, Symbol) else ""
 
 
 def family_for_value(ours: Listing, gold: Node, terms: Terms) -> Decision | None:

@@ -98,10 +98,9 @@ def _compound(node: Sum) -> Quantity | None:
     parts = [part for part in node.terms if isinstance(part, Measure)]
     if len(parts) != len(node.terms):
         return None
-    units = [part.unit for part in parts]
-    falling = all(a.factor > b.factor for a, b in pairwise(units))
-    if not falling or len({unit.dimension for unit in units}) > 1:
+    if not falls(parts):
         return None
+    units = [part.unit for part in parts]
     total: Any = flint.fmpq(0)
     for part in parts:
         value = rational(part.operand)
@@ -109,6 +108,13 @@ def _compound(node: Sum) -> Quantity | None:
             return None
         total += value * _rational(part.unit.factor / units[-1].factor)
     return Quantity(Number(total), units[-1])
+
+
+def falls(parts: Sequence[Measure]) -> bool:
+    """Whether amounts of one dimension come in ever smaller units."""
+    units = [part.unit for part in parts]
+    falling = all(a.factor > b.factor for a, b in pairwise(units))
+    return falling and len({unit.dimension for unit in units}) == 1
 
 
 def _rational(value: Fraction) -> Any:
@@ -233,12 +239,21 @@ def _radian_readings(ours: Quantity, gold: Quantity) -> Sequence[tuple[Node, Nod
 
 def _unit_is_vouched(ours: Quantity, gold: Quantity, terms: Terms) -> bool:
     """Whether the answer's unit is known, is the reference's, or is what the question asks for."""
-    if ours.unit is None or ours.unit == gold.unit:
+    if ours.unit is None:
+        return True
+    if gold.unit is not None and _is_rate(ours.unit) != _is_rate(gold.unit):
+        return False
+    if ours.unit == gold.unit:
         return True
     if not ours.unit.vouched:
         context = words_of(gold.unit.name if gold.unit else "") | words_of(terms.prompt or "")
         return words_of(ours.unit.name) <= context
     return gold.unit is None or gold.unit.vouched
+
+
+def _is_rate(unit: Unit) -> bool:
+    """Whether a unit is `per` something, with nothing before it."""
+    return unit.name.casefold().split()[:1] == ["per"]
 
 
 # ---------------------------------------------------------------------------------------------

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from rlrewards.verify.tree import (
     Apply,
     Bracket,
+    Call,
     Expression,
+    Intersection,
     Listing,
+    Matrix,
     Node,
+    Product,
+    Ratio,
     Relation,
     Set,
+    Standing,
+    Sum,
     Symbol,
+    Union,
+    Without,
     Words,
+    walk,
 )
 
 _WORDS: Final = re.compile(r"[A-Za-z]{1,15}(?: [a-z]{1,15}){0,2}")
@@ -45,6 +56,64 @@ def name_of(node: Node) -> Node | None:
     return None
 
 
+def described(node: Node, value: Node) -> Node | None:
+    r"""Return the name that a description is, beside the value that it is given; else None.
+
+    `|AB|` is the length AB, `m\angle A` the angle, `dy/dx` is `y'`; a limit, a sum or an integral
+    is what the question asks for; `A^{-1}` and `2A` are names of matrices, `A \cap B` one of a set.
+    """
+    if isinstance(node, Standing):
+        return _derivative(node) if node.kind == "derivative" else node
+    if isinstance(node, Call) and node.name == "abs" and len(node.arguments) == 1:
+        return _length(node.arguments[0])
+    if isinstance(node, Product) and len(node.factors) == 2:
+        name = _titled(*node.factors)
+        if name is not None:
+            return name
+    if isinstance(node, Ratio):
+        return node if all(isinstance(part, Symbol) for part in node.parts) else None
+    if isinstance(value, Expression):
+        return node if isinstance(value, Sum | Product) and _is_of_matrices(node, value) else None
+    if isinstance(value, Matrix):
+        return node if _is_of_matrices(node, value) else None
+    is_joined = isinstance(node, Union | Intersection | Without)
+    return node if is_joined and all(map(_is_capital, node.children())) else None
+
+
+def _is_capital(node: Node) -> bool:
+    return isinstance(node, Symbol) and len(node.name) == 1 and node.name.isupper()
+
+
+def _length(inside: Node) -> Node | None:
+    """Return the name of a length, a size or a determinant: that of |x| would hide a sign."""
+    if isinstance(inside, Apply):
+        if inside.name == "vec" and len(inside.arguments) == 1:
+            inside = inside.arguments[0]
+        return inside if isinstance(inside, Symbol) else None
+    return inside if isinstance(inside, Symbol) and inside.name.isupper() else None
+
+
+def _derivative(node: Standing) -> Node:
+    if node.marks == "" and isinstance(node.body, Symbol):
+        return Symbol(node.body.name + "'")
+    return node
+
+
+def _titled(title: Node, inside: Node) -> Node | None:
+    r"""Read `m \angle A` and `E[X]`."""
+    if title == Symbol("m") and isinstance(inside, Apply) and inside.name == "angle":
+        return inside
+    return Product((title, inside)) if title == Symbol("E") and _is_capital(inside) else None
+
+
+def _is_of_matrices(node: Node, value: Node) -> bool:
+    """Whether an expression is made of capital letters, and so has a matrix for its value."""
+    if not any(isinstance(item, Matrix) for item in walk(value)):
+        return False
+    names = [item for item in walk(node) if isinstance(item, Symbol) and item.name != "T"]
+    return isinstance(node, Expression) and bool(names) and all(map(_is_capital, names))
+
+
 def assignment(node: Node) -> Assignment | None:
     """Read a chain of equations that starts with a name; `5 = x` is turned round."""
     if not isinstance(node, Relation) or {*node.signs} - {"=", "≈", "∈"} or node.modulus:
@@ -56,7 +125,10 @@ def assignment(node: Node) -> Assignment | None:
         return Assignment(name, node.members[1:], node.signs[1:], node.signs[0])
     if node.signs == ("=",) and (name := name_of(node.members[1])) is not None:
         return Assignment(name, node.members[:1], ())
-    return None
+    if node.signs[:1] != ("=",):
+        return None
+    name = described(node.members[0], node.members[-1])
+    return None if name is None else Assignment(name, node.members[1:], node.signs[1:])
 
 
 def names_a_point(node: Node) -> bool:
@@ -73,10 +145,9 @@ def is_long_chain(node: Node) -> bool:
 def assigned_values(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
     """Return the values that a list, an assignment of one, or a single value stands for.
 
-    `x=1,3`, `x=1 or x=3` and `x ∈ {1, 3}` give values to x; its name comes first, if it has one.
+    `x=1,3`, `x=1 or x=3` and `x ∈ {1, 3}` give values to x; its name comes first, if it has one. A
+    point is one value.
     """
-    if isinstance(node, Bracket):
-        return None, node.items
     if isinstance(node, Relation):
         found = assignment(node)
         if found is None:
@@ -86,6 +157,19 @@ def assigned_values(node: Node) -> tuple[Node | None, tuple[Node, ...]]:
     if not isinstance(node, Listing):
         return None, node.items if isinstance(node, Set) else (node,)
     return _listed_values(node)
+
+
+def names_given(items: Iterable[Node]) -> frozenset[Node]:
+    """Return the names that are given values in a list."""
+    found = map(assignment, items)
+    return frozenset(item.name for item in found if item is not None)
+
+
+def unnumbered(name: Node) -> Node:
+    """Return x for x_1, as the several values of one unknown are told apart."""
+    if isinstance(name, Symbol) and name.name[-1].isdigit() and name.name[:-1].endswith("_"):
+        return Symbol(name.name[:-2])
+    return name
 
 
 def _listed_values(node: Listing) -> tuple[Node | None, tuple[Node, ...]]:

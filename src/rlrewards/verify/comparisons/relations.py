@@ -25,11 +25,13 @@ from rlrewards.verify.comparisons.naming import (
     names_a_point,
 )
 from rlrewards.verify.comparisons.regions import ORDER, Region, region
+from rlrewards.verify.comparisons.rewriting import substituted
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import (
     Apply,
     Approximate,
     Expression,
+    Listing,
     Node,
     Relation,
     Symbol,
@@ -160,9 +162,13 @@ def value_of(ours: Node, terms: Terms) -> Node | Decision:
 def _for_assignment(ours: Node, gold: Relation, target: Assignment, terms: Terms) -> Decision:
     value = _last(target.members, (target.first_sign, *target.signs))
     found = assignment(ours)
+    if found is not None and (renamed := _with_arguments(found, target.name)) is not None:
+        found = renamed
     if found is not None and _same_names(found.name, target.name):
         return _same_name(found, target, value, terms)
     if not isinstance(ours, Relation):
+        if isinstance(ours, Listing) and not _names_only(ours, target.name):
+            return undecided("other names are given values")
         return _bare_for_assignment(ours, target, value, terms)
     if found is None and is_constant_chain(ours):
         return compare_nodes(ours, value, terms.inside())
@@ -193,8 +199,32 @@ def _same_names(ours: Node, gold: Node) -> bool:
     return ours == gold
 
 
+def _with_arguments(ours: Assignment, gold: Node) -> Assignment | None:
+    """Rename the argument of `f(t) = 2t` to that of `f(x)`: it is bound. None where it is not."""
+    name = ours.name
+    if not (isinstance(name, Apply) and isinstance(gold, Apply) and name.name == gold.name):
+        return None
+    if len(name.arguments) != 1 or len(gold.arguments) != 1 or name == gold:
+        return None
+    letter, other = name.arguments[0], gold.arguments[0]
+    if not (isinstance(letter, Symbol) and isinstance(other, Symbol)):
+        return None
+    if any(other in walk(member) for member in ours.members):
+        return None
+    members = tuple(substituted(member, letter, other) for member in ours.members)
+    return ours._replace(name=gold, members=members)
+
+
+def _names_only(ours: Listing, name: Node) -> bool:
+    """Whether whatever a list gives a value to is one name."""
+    found = filter(None, map(assignment, ours.items))
+    return all(_same_names(item.name, name) for item in found)
+
+
 def _is_function(name: Node) -> bool:
-    return isinstance(name, Apply) and len(name.name) == 1 and name.arguments == (Symbol("x"),)
+    """Whether it is `f(x)` or its inverse; a derivative is another function."""
+    is_plain = isinstance(name, Apply) and len(name.name.removesuffix("^-1")) == 1
+    return is_plain and isinstance(name, Apply) and name.arguments == (Symbol("x"),)
 
 
 def _bare_for_assignment(ours: Node, target: Assignment, value: Node, terms: Terms) -> Decision:

@@ -11,9 +11,11 @@ from rlrewards.verify.comparisons.areas import compare_regions
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
 from rlrewards.verify.comparisons.matching import in_order
+from rlrewards.verify.comparisons.matrices import for_matrix
 from rlrewards.verify.comparisons.naming import in_alphabet, system
 from rlrewards.verify.comparisons.regions import region, speaks_of_order
 from rlrewards.verify.comparisons.relations import IN_THE_QUESTION, value_of
+from rlrewards.verify.comparisons.vectors import matrix_of, tuple_of
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import (
     Bracket,
@@ -46,12 +48,24 @@ def for_bracket(ours: Node, gold: Bracket, terms: Terms) -> Decision:
     if isinstance(value, Bracket):
         return _brackets(value, gold, terms)
     if isinstance(value, Expression):
-        return different("one value for a tuple")
+        return _expression_for_tuple(value, gold, terms)
     if isinstance(value, Matrix) and all(isinstance(item, Bracket) for item in gold.items):
         return _rows(value, gold, terms)
     if _is_interval(gold):
         return _for_interval(value, gold)
     return _as_tuple(value, gold, terms)
+
+
+def _expression_for_tuple(ours: Expression, gold: Bracket, terms: Terms) -> Decision:
+    """Compare a vector that is made of others, or a point with its name."""
+    point = None if _is_interval(gold) else tuple_of(ours, len(gold.items))
+    if point is not None:
+        return _brackets(point, gold, terms)
+    found = None if _is_interval(gold) else matrix_of(ours)
+    if found is None:
+        return different("one value for a tuple")
+    column = Matrix(tuple((item,) for item in gold.items))
+    return for_matrix(ours, column, terms)
 
 
 def _is_interval(gold: Bracket) -> bool:
@@ -90,7 +104,7 @@ def _marks(node: Bracket) -> tuple[str, str]:
 
 def _as_tuple(ours: Node, gold: Bracket, terms: Terms) -> Decision:
     if isinstance(ours, Set):
-        return different("a set for a tuple")
+        return _set_for_tuple(ours, gold, terms)
     if isinstance(ours, Listing) and (names := system(ours)) is not None:
         if terms.echoes:
             return different(IN_THE_QUESTION)
@@ -106,6 +120,13 @@ def _as_tuple(ours: Node, gold: Bracket, terms: Terms) -> Decision:
     if isinstance(ours, Matrix) and all(len(row) == 1 for row in ours.rows):
         return in_order([row[0] for row in ours.rows], gold.items, terms)
     return undecided(f"a {type(ours).__name__.lower()} for a tuple")
+
+
+def _set_for_tuple(ours: Set, gold: Bracket, terms: Terms) -> Decision:
+    """Compare the one point of a set, as that of all solutions."""
+    if len(ours.items) == 1 and isinstance(ours.items[0], Bracket):
+        return _brackets(ours.items[0], gold, terms)
+    return different("a set for a tuple")
 
 
 def _rows(ours: Matrix, gold: Bracket, terms: Terms) -> Decision:

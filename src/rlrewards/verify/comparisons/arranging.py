@@ -1,0 +1,193 @@
+r"""What both answers are before anything is compared: one way to write for several.
+
+`\mathbb R - \{3\}` is a difference of sets, `2 hours and 30 minutes` one amount,
+`x=1, y=2 or x=3, y=4` two points, and `\frac1x, x \ne 0` the formula with the place where it holds.
+Most answers hold none of these, which one look at the types of their nodes tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from rlrewards.verify.comparisons.areas import compare_boxes
+from rlrewards.verify.comparisons.dispatch import compare_nodes
+from rlrewards.verify.comparisons.exactly import undecided
+from rlrewards.verify.comparisons.families import family
+from rlrewards.verify.comparisons.measures import falls
+from rlrewards.verify.comparisons.naming import assignment, in_alphabet, names_a_point
+from rlrewards.verify.comparisons.plus_minus import compare_signs
+from rlrewards.verify.comparisons.regions import speaks_of_order
+from rlrewards.verify.comparisons.rewriting import rebuilt
+from rlrewards.verify.decision import Decision, Terms
+from rlrewards.verify.exact import rational
+from rlrewards.verify.survey import kinds_of
+from rlrewards.verify.tree import (
+    Bracket,
+    Builder,
+    Expression,
+    Intersection,
+    Listing,
+    Measure,
+    Named,
+    Negative,
+    Node,
+    PlusMinus,
+    Relation,
+    Set,
+    Sum,
+    Union,
+    Without,
+    symbols_of,
+)
+
+SETS: Final = frozenset({Named, Set, Union, Intersection, Without, Builder})
+"""What can be nothing but a set; brackets may be a tuple."""
+
+_ARRANGED: Final = SETS | {PlusMinus, Listing}
+_JOINERS: Final = frozenset({",", ";", "for"})
+_HOLDS_FOR: Final = frozenset("<>≤≥≠∈")
+
+
+def compare_arranged(ours: Node, gold: Node, terms: Terms) -> Decision | None:
+    """Compare two whole answers of which one has to be rewritten; None where none has."""
+    kinds = kinds_of(ours), kinds_of(gold)
+    if _ARRANGED.isdisjoint(kinds[0]) and _ARRANGED.isdisjoint(kinds[1]):
+        return None
+    if PlusMinus in kinds[0] or PlusMinus in kinds[1]:
+        return compare_signs(ours, gold, terms)
+    rewritten = _rewritten(ours, gold, kinds[0]), _rewritten(gold, ours, kinds[1])
+    if rewritten[0] is not ours or rewritten[1] is not gold:
+        return compare_nodes(*rewritten, terms)
+    if isinstance(ours, Listing) or isinstance(gold, Listing):
+        return _where_they_hold(ours, gold, terms)
+    return None
+
+
+def _rewritten(node: Node, other: Node, kinds: frozenset[type[Node]]) -> Node:
+    if Sum in kinds and not SETS.isdisjoint(kinds):
+        node = rebuilt(node, _difference_of_sets)
+    if not isinstance(other, Listing) and isinstance(node, Listing):
+        return _amount(node)
+    return _points(node) if _lists_points(other) else node
+
+
+def _difference_of_sets(node: Node) -> Node:
+    """Read a minus between sets as `\\setminus`."""
+    if not isinstance(node, Sum) or type(node.terms[0]) not in SETS:
+        return node
+    first, *rest = node.terms
+    for term in rest:
+        if not isinstance(term, Negative) or type(term.operand) not in SETS | {Bracket}:
+            return node
+        first = Without(first, term.operand)
+    return first
+
+
+def _amount(node: Listing) -> Node:
+    """Read `2 hours and 30 minutes` as one amount: each part less than one of the unit before."""
+    if not node.joiners <= {"and", ","}:
+        return node
+    parts = [item for item in node.items if isinstance(item, Measure)]
+    if len(parts) < len(node.items) or not falls(parts):
+        return node
+    carries = (
+        (value := rational(small.operand)) is None
+        or not 0
+        <= value * small.unit.factor.numerator * large.unit.factor.denominator
+        < large.unit.factor.numerator * small.unit.factor.denominator
+        for large, small in pairwise(parts)
+    )
+    return node if any(carries) else Sum(tuple(parts))
+
+
+# ---------------------------------------------------------------------------------------------
+# Points whose coordinates are given one by one
+
+
+def _lists_points(node: Node) -> bool:
+    items = node.items if isinstance(node, Listing | Set) else ()
+    return bool(items) and all(isinstance(item, Bracket) for item in items)
+
+
+def _points(node: Node) -> Node:
+    """Read `x=1, y=2 or x=3, y=4`, `(x,y)=(1,2) or …` and `(x,y) ∈ {…}` as points."""
+    if isinstance(node, Relation):
+        is_named = node.signs == ("∈",) and names_a_point(node.members[0])
+        return node.members[1] if is_named and _lists_points(node.members[1]) else node
+    if not isinstance(node, Listing):
+        return node
+    named = [item for item in node.items if isinstance(item, Relation) and item.signs == ("=",)]
+    if len(named) < len(node.items):
+        return node
+    names = {item.members[0] for item in named}
+    if len(names) == 1 and names_a_point(named[0].members[0]):
+        return Listing(tuple(item.members[1] for item in named), node.joiners)
+    return _grouped(node, named)
+
+
+def _grouped(node: Listing, relations: Sequence[Relation]) -> Node:
+    """Take as many assignments together as there are names, if these repeat in one order."""
+    found = [item for item in map(assignment, relations) if item is not None]
+    names = [item.name for item in found if len(item.members) == 1]
+    size = len(set(names))
+    if len(names) < len(relations) or size < 2 or len(names) % size or len(names) == size:
+        return node
+    if names != names[:size] * (len(names) // size):
+        return node
+    groups = [found[start : start + size] for start in range(0, len(found), size)]
+    points = (in_alphabet({item.name: item.value for item in group}) for group in groups)
+    return Listing(tuple(Bracket("(", tuple(point), ")") for point in points), node.joiners)
+
+
+# ---------------------------------------------------------------------------------------------
+# A formula and where it holds
+
+
+def _where_they_hold(ours: Node, gold: Node, terms: Terms) -> Decision | None:
+    """Compare `F, x ≠ 1` with F; where both sides name conditions, these too."""
+    left, right = _formula_of(ours), _formula_of(gold)
+    if left is None or (right is None and isinstance(gold, Listing)):
+        left = None
+    if left is None and (right is None or isinstance(ours, Listing)):
+        return None
+    if right is None and (speaks_of_order(gold) or not isinstance(gold, Expression | Relation)):
+        return None
+    if left is None and (speaks_of_order(ours) or not isinstance(ours, Expression | Relation)):
+        return None
+    formulas = compare_nodes(left or ours, right or gold, terms.inside())
+    if not formulas.is_equal or left is None or right is None:
+        return formulas
+    conditions = compare_boxes(_conditions(ours), _conditions(gold), terms)
+    return conditions or undecided("conditions that cannot be compared")
+
+
+def _formula_of(node: Node) -> Node | None:
+    """Return F of `F, x ≠ 1`, whose conditions are on variables of F alone; None for others."""
+    if not isinstance(node, Listing) or not node.joiners <= _JOINERS or family(node) is not None:
+        return None
+    formula, *conditions = node.items
+    if isinstance(formula, Relation):
+        found = assignment(formula)
+        value = None if found is None else found.value
+    else:
+        value = formula
+    if not isinstance(value, Expression) or not (names := symbols_of(value)):
+        return None
+    return formula if all(_is_condition(item, names) for item in conditions) else None
+
+
+def _is_condition(node: Node, names: frozenset[str]) -> bool:
+    if not isinstance(node, Relation) or {*node.signs} - _HOLDS_FOR:
+        return False
+    if "∈" in node.signs and isinstance(node.members[-1], Expression | Set):
+        return False  # single values would make numbers of the formula
+    found = symbols_of(node)
+    return bool(found) and found <= names
+
+
+def _conditions(node: Node) -> Node:
+    assert isinstance(node, Listing)
+    rest = node.items[1:]
+    return rest[0] if len(rest) == 1 else Listing(rest, frozenset({","}))
