@@ -18,12 +18,24 @@ from rlrewards.verify.symbolic import Budget
 USUAL = Conventions()
 
 EQUAL = [
+    (r"\frac{1}{2}", r"$\dfrac{2}{4}$"),
+    (r"-\frac{3}{1}", r"-\frac{6}{2}."),
+    ("10{,}000", "10000.0"),
+    (r"1 \frac{1}{10}", r"1\frac{1}{10}"),
+    (r"\sqrt{ 2 }", r"\sqrt{2}"),
     ("18", "18"), ("18", " 18 "), ("18.0", "18"), ("18.", "18"), ("1,200", "1200"),
     ("$5", "5"), (r"\$5", "$5.00"), ("$5$", "5"), ("-0", "0"), ("-2.50", "-2.5"),
     ("x + y", "x + y"), ("1,234,567.10", "1234567.1"),
 ]  # fmt: skip
-DIFFERENT = [("18", "26"), ("-5", "5"), ("1.5", "15"), ("1,200", "1.2"), ("3.1416", "3.14")]
+DIFFERENT = [
+    (r"\frac{1}{2}", r"\frac{1}{3}"), (r"-\frac{1}{2}", r"\frac{1}{2}"), ("9999", "10{,}000"),
+    ("18", "26"), ("-5", "5"), ("1.5", "15"), ("1,200", "1.2"), ("3.1416", "3.14"),
+]  # fmt: skip
 PASSED_ON = [
+    (r"\frac{1}{0}", r"\frac{2}{0}"),
+    (r"\frac{1}{2}", "0.5"),
+    (r"$\frac{1}{2}", r"\frac{1}{2}"),
+    (r"1 1\frac{1}{2}", r"11\frac{1}{2}"),
     ("007", "7"), ("25,100", "25, 100"), ("1,5", "1.5"), ("0,125", "125"), ("10,0000", "100000"),
     ("5%", "5"), ("5..", "5"), ("٥", "5"), ("1e3", "1000"), ("$-5", "-5"), ("", ""), (".", "."),
     ("5", "x"), ("1/2", "0.5"), ("9" * 50, "8" * 50), ("--5", "5"), ("$", "$"),
@@ -32,7 +44,8 @@ SPELLINGS = [
     "0", "-0", "0.0", "5", "5.", "5.0", "$5", r"\$5", "$5$", "$5.00$", "-5", "$-5$", "-$5", "1,000",
     "1000", "$1,000", "1,000.50", "1000.5", "25,100", "25100", "007", "0.5", "0.50", "12.345",
     "12,345", "12345", "3.14", "3.1416", "0.333", "0.3333", "00", "$5.", "$5.$", "100", "1,2,3",
-    "123,456", "50%", "x=5", "25, 100", "(5)", "five",
+    "123,456", "50%", "x=5", "25, 100", "(5)", "five", "10{,}000", r"\frac{1}{2}", r"\frac{2}{4}",
+    r"$\dfrac{-1}{2}$", r"-\frac{1}{2}", r"\frac{10}{2}", r"1 \frac{1}{2}", r"1\frac{1}{2}",
 ]  # fmt: skip
 
 
@@ -40,11 +53,6 @@ SPELLINGS = [
 def ladder(monkeypatch):
     monkeypatch.setattr(equivalence, "shortcut", lambda *_: None)
     return lambda answer, gold: equivalence.compare(answer, gold, Terms(Budget(1.0))).status
-
-
-def _allowed(decision, answer, gold):
-    """A comma may leave the ladder between a thousand and a list; it may never say otherwise."""
-    return {decision.status} | ({Status.UNDECIDED} if "," in answer + gold else set())
 
 
 @pytest.mark.parametrize(("answer", "reference"), EQUAL)
@@ -80,7 +88,7 @@ def test_agrees_with_the_ladder_on_every_pair_of_spellings(ladder):
     for answer, gold in product(SPELLINGS, SPELLINGS):
         decision = shortcut(answer, gold, USUAL)
         if decision is not None:
-            assert ladder(answer, gold) in _allowed(decision, answer, gold), (answer, gold)
+            assert ladder(answer, gold) is decision.status, (answer, gold)
 
 
 @given(st.from_regex(r"(\\?\$)?-?[0-9]{1,4}(,[0-9]{3})?(\.[0-9]{0,3})?\$?", fullmatch=True),
@@ -91,4 +99,4 @@ def test_agrees_with_the_ladder_on_random_numerals(answer, gold):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(equivalence, "shortcut", lambda *_: None)
             slow = equivalence.compare(answer, gold, Terms(Budget(1.0)))
-        assert slow.status in _allowed(decision, answer, gold)
+        assert slow.status is decision.status

@@ -63,8 +63,8 @@ _CHOICE: Final = re.compile(
     r"(?:[Oo]ption\s+)?[(\[]?([A-Z])[)\]]?\s*(?:[.:)]\s*(\S.*))?", re.DOTALL
 )
 _OTHER_LETTER: Final = re.compile(
-    r"(?<![\w'])[A-Z](?![\w'])|\b(?:not|no|wrong|incorrect|or|nor|neither|none|never|false|untrue"
-    r"|cannot|nothing|but|except|rather|instead)\b|n't\b",
+    r"(?<![\w'])[A-Z](?![\w'])|n't\b"
+    r"|\b(?:not|no|wrong|incorrect|or|nor|neither|none|never|false|untrue)\b",
     re.IGNORECASE,
 )
 

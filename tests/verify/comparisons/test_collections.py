@@ -12,7 +12,6 @@ EQUAL_BOTH_WAYS = rows(r"""
 40, 200 ~ 200, 40
 \sqrt2, -\sqrt2 ~ -\sqrt2, \sqrt2
 \{1,1,2\} ~ \{2,1\}
-\{1,2\} ~ 2,1,2
 5 ~ \{5\}
 (1,2) ~ 1,2
 (1,2) ~ \langle 1,2\rangle
@@ -94,6 +93,12 @@ def test_different_both_ways_round(reference, answer):
 @pytest.mark.parametrize(("reference", "answer"), OPEN)
 def test_open(reference, answer):
     assert status(reference, answer) is UNDECIDED
+
+
+def test_a_list_that_repeats_is_no_set_but_a_set_may_be_listed_with_repeats():
+    assert status(r"\{1,2\}", "2,1,2") is EQUAL
+    assert status("2,1,2", r"\{1,2\}") is DIFFERENT
+    assert status("2,1,2", r"\{1,2\}", multiplicity=False) is EQUAL
 
 
 def test_form_counts_inside_a_tuple():

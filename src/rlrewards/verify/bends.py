@@ -1,0 +1,246 @@
+r"""Bends at places that nobody can work out: |ln(x+4)| is ln(x+4) where that is positive.
+
+Where |…|, a root or a maximum bends at the zeros of a polynomial, `kinks` finds these. Of other
+zeros (those of logarithms, sines, exponentials) nobody knows how many there are, so that agreement
+at some points says nothing of what lies beyond the next one. Two such expressions count as equal
+only if what bends took both signs at points where they agree, or provably never changes its sign.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import flint
+from flint import arb, fmpq
+
+from rlrewards.verify.enclose import NO_VALUE, enclose, size_bits
+from rlrewards.verify.kinks import bending, edges, steps
+from rlrewards.verify.rationals import Values, rational
+from rlrewards.verify.survey import below
+from rlrewards.verify.tree import (
+    Call,
+    Constant,
+    Negative,
+    Node,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Rational,
+    Root,
+    Sum,
+    Symbol,
+    symbols_of,
+    walk,
+)
+
+MAX_BENDS: Final = 12
+EXPONENTS: Final = range(-8, 9)
+"""Sizes of the points, as powers of ten."""
+NEAR: Final = tuple(fmpq(10) ** -k for k in (1, 2, 3, 5, 8, 13, 21, 34))
+"""How near to the edge of a domain points are taken."""
+POINTS_OF_SEVERAL: Final = 64
+
+
+class Bend(NamedTuple):
+    """What an expression bends by.
+
+    Attributes:
+        inner: What has to change its sign there.
+        steps: Whether it goes in steps, as a floor does.
+        radicand: Whether it is under a root, so that below zero there is nothing.
+    """
+
+    inner: Node
+    steps: bool
+    radicand: bool
+
+
+def bends(node: Node) -> list[Bend]:
+    """Return the bends of an expression whose places cannot be worked out."""
+    found: dict[Bend, None] = {}
+    for part in walk(node):
+        is_root = isinstance(part, Root | Power)
+        for inner in bending(part):
+            if not is_elusive(inner):
+                continue
+            squares = [*_squares(inner)] if is_root else []
+            if squares:
+                found |= dict.fromkeys(Bend(base, False, False) for base in squares)
+            elif steps(part):
+                found[Bend(inner, True, False)] = None
+            else:
+                found |= dict.fromkeys(Bend(item, False, is_root) for item in _factors(inner))
+    return [*found]
+
+
+def is_elusive(inner: Node) -> bool:
+    """Whether it has variables and is no polynomial in them."""
+    if not symbols_of(inner):
+        return False
+    for part in walk(inner):
+        if isinstance(part, Call | Root) and symbols_of(part):
+            return True
+        if isinstance(part, Power) and symbols_of(part):
+            exponent = rational(part.exponent)
+            if exponent is None or exponent.q != 1:
+                return True
+        if isinstance(part, Sum) and any(_divides(item) for item in walk(part)):
+            return True
+    return False
+
+
+def _divides(node: Node) -> bool:
+    return isinstance(node, Quotient) and bool(symbols_of(node.under))
+
+
+def _factors(node: Node) -> Iterator[Node]:
+    """Yield the factors of a product that have variables: its sign is theirs."""
+    if isinstance(node, Product):
+        for factor in node.factors:
+            yield from _factors(factor)
+    elif isinstance(node, Quotient):
+        yield from _factors(node.over)
+        yield from _factors(node.under)
+    elif isinstance(node, Negative):
+        yield from _factors(node.operand)
+    elif isinstance(node, Power) and (exponent := rational(node.exponent)) is not None:
+        if exponent.p % 2:
+            yield from _factors(node.base)
+    elif symbols_of(node):
+        yield node
+
+
+def _squares(node: Node) -> Iterator[Node]:
+    """Yield what stands squared as a factor: its root is |…|."""
+    if isinstance(node, Product | Quotient | Negative):
+        for part in below(node):
+            yield from _squares(part)
+    elif isinstance(node, Power):
+        exponent = rational(node.exponent)
+        if exponent is not None and exponent.q == 1 and exponent.p % 2 == 0:
+            yield from (item for item in _factors(node.base) if is_elusive(item))
+
+
+# ---------------------------------------------------------------------------------------------
+# Points
+
+
+def points_far_and_near(trees: list[Node], names: list[str], draw: object) -> Iterator[Values]:
+    """Yield points of all sizes and signs, and points near the edges of what is defined."""
+    between = draw.between  # type: ignore[attr-defined]
+    if len(names) == 1:
+        for exponent in EXPONENTS:
+            for sign in (1, -1):
+                yield {names[0]: sign * fmpq(between(100, 999), 100) * fmpq(10) ** exponent}
+        for edge in edges(trees, names[0]):
+            for step in NEAR:
+                yield {names[0]: edge + step}
+                yield {names[0]: edge - step}
+    else:
+        for index in range(POINTS_OF_SEVERAL):
+            yield {
+                name: (-1 if index >> place % 5 & 1 else 1)
+                * fmpq(between(100, 999), 100)
+                * fmpq(10) ** between(*((-2, 1) if index % 2 else (-8, 8)))
+                for place, name in enumerate(names)
+            }
+    for index in range(1, 13):
+        yield {name: fmpq(index + place * between(0, 3)) for place, name in enumerate(names)}
+    for index in range(1, 5):
+        yield {name: fmpq(-index - place) for place, name in enumerate(names)}
+
+
+def sign_at(node: Node, point: Values) -> int:
+    """Return the sign of a real value, 0 where there is none or it is not certain."""
+    try:
+        value = enclose(node, point, bits=128)
+    except NO_VALUE:
+        return 0
+    return (value > 0) - (value < 0)
+
+
+# ---------------------------------------------------------------------------------------------
+# Signs that never change
+
+_NEVER_NEGATIVE: Final = frozenset({"abs", "exp", "cosh", "sech", "arccos", "arccosh"})
+_SAME_SIGN: Final = frozenset({"arctan", "sinh", "tanh", "arcsinh", "arcsin", "sgn"})
+_WHOLE_LINE: Final = fmpq(2) ** 200
+_MAX_SIZE: Final = 100
+_SLACK: Final = fmpq(2) ** -200
+
+
+def lasting_sign(node: Node) -> int:
+    """Return 1 if a value is never negative where it is defined, -1 if never positive, else 0."""
+    if (value := rational(node)) is not None:
+        return 1 if value >= 0 else -1
+    if isinstance(node, Constant):
+        return int(node.name in ("pi", "e"))
+    return _by_structure(node) or _by_enclosure(node)
+
+
+def _by_structure(node: Node) -> int:
+    if isinstance(node, Negative):
+        return -lasting_sign(node.operand)
+    if isinstance(node, Sum):
+        signs = {lasting_sign(term) for term in node.terms}
+        return signs.pop() if len(signs) == 1 else int(_outweighs(node))
+    if isinstance(node, Product | Quotient):
+        product = 1
+        for part in below(node):
+            product *= lasting_sign(part)
+        return product
+    if isinstance(node, Power | Root):
+        return _sign_of_power(node)
+    if isinstance(node, Call) and len(node.arguments) == 1:
+        if node.name in _NEVER_NEGATIVE:
+            return 1
+        return lasting_sign(node.arguments[0]) if node.name in _SAME_SIGN else 0
+    return 0
+
+
+def _sign_of_power(node: Power | Root) -> int:
+    base = node.base if isinstance(node, Power) else node.radicand
+    exponent = rational(node.exponent if isinstance(node, Power) else node.degree)
+    if exponent is None:
+        return int(lasting_sign(base) == 1)
+    if isinstance(node, Root):
+        exponent = 1 / exponent if exponent else fmpq(0)
+    if exponent.p % 2 == 0 or exponent.q % 2 == 0:
+        return 1
+    return lasting_sign(base)
+
+
+def _outweighs(node: Sum) -> bool:
+    """Whether it is u + √(u² + c) with c ≥ 0, which is never negative."""
+    from rlrewards.verify.exact import differ_by_constant
+
+    roots = [term for term in node.terms if isinstance(term, Root) and rational(term.degree) == 2]
+    if len(roots) != 1 or len(node.terms) < 2:
+        return False
+    rest = tuple(term for term in node.terms if term is not roots[0])
+    other = Power(rest[0] if len(rest) == 1 else Sum(rest), Number(fmpq(2)))
+    if differ_by_constant(roots[0].radicand, other) is not True:
+        return False
+    names = symbols_of(node)
+    difference = Sum((roots[0].radicand, Negative(other)))
+    constant: Rational | None = rational(difference, dict.fromkeys(names, fmpq(1)))
+    return constant is not None and constant >= 0
+
+
+def _by_enclosure(node: Node) -> int:
+    """Look at the whole line at once: 2 + sin x is never below 1."""
+    names = symbols_of(node)
+    if not any(isinstance(item, Call) for item in walk(node)):
+        return 0
+    if size_bits(node, dict.fromkeys(names, fmpq(1))) > _MAX_SIZE:
+        return 0
+    with flint.ctx.workprec(256):
+        line = arb(0, _WHOLE_LINE)
+        slack = arb(_SLACK)
+    try:
+        value = enclose(node, dict.fromkeys(names, line), bits=256)
+    except NO_VALUE:
+        return 0
+    return int(bool(value > -slack)) - int(bool(value < slack))
