@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rlrewards.verify.parse import parse
 from rlrewards.verify.rationals import rational
-from rlrewards.verify.tree import Measure, Negative, Quotient, Ratio, Unparsed
+from rlrewards.verify.tree import Measure, Negative, Quotient, Ratio, Unparsed, walk
 
 
 def fmpq(value):
@@ -92,6 +92,22 @@ def test_numbers(text, value):
         ("USD 18", 18, "dollar"),
         ("18 (dollars)", 18, "dollar"),
         ("5 L", 5, "volume"),
+        ("5 cubic units", 5, "unit^3"),
+        (r"5\text{ units}^2", 5, "unit^2"),
+        ("5 sq. units", 5, "unit^2"),
+        ("12 sq cm", 12, "length^2"),
+        (r"6\text{ cm$^2$}", 6, "length^2"),
+        ("6 distinct values", 6, "value"),
+        ("6 positive divisors", 6, "divisor"),
+        ("6 years old", 6, "months"),
+        ("60 mph", 60, "length time^-1"),
+        ("240 kJ", 240, "energy"),
+        (r"5\,\Omega", 5, "resistance"),
+        (r"10 \frac{\text{m}}{\text{s}}", 10, "length time^-1"),
+        ("25 degrees Celsius", 25, "temperature"),
+        ("5 sec", 5, "time"),
+        ("5 min", 5, "time"),
+        ("$2$ m", 2, "length"),
     ],
 )
 def test_units(text, value, dimension):
@@ -128,3 +144,25 @@ def test_every_decimal_is_read_back(number, places):
     sign, digits = ("-" if number < 0 else ""), str(abs(number)).zfill(places + 1)
     text = sign + (f"{digits[:-places]}.{digits[-places:]}" if places else digits)
     assert rational(parse(text)) == fmpq(Fraction(number, 10**places))
+
+
+@pytest.mark.parametrize(
+    ("text", "same"),
+    [
+        ("2 hours and 30 minutes", "2 h 30 min"),
+        (r"2 \text{ hours and } 30 \text{ minutes}", "2 h 30 min"),
+        ("5 feet and 3 inches", "5 ft 3 in"),
+        ("5 ft. 3 in.", "5 ft 3 in"),
+        ("75 per cent", r"75\%"),
+        ("60 miles per hour", "60 mph"),
+        ("18 kph", "18 km/h"),
+        ("5㎡", "5 m^2"),
+    ],
+)
+def test_spellings_of_one_amount(text, same):
+    assert parse(text) == parse(same)
+
+
+@pytest.mark.parametrize("text", ["2 cos x", "3 theta", "5 alpha", "2 m + 3", "63/(10 m)", "5 pi"])
+def test_what_is_no_unit(text):
+    assert not any(isinstance(node, Measure) for node in walk(parse(text)))

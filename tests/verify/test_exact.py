@@ -274,7 +274,7 @@ FORMS_OPEN = [
     (power(add(X, Y), 1000), add(power(X, 1000), power(Y, 1000))),
     (power(add(X, 1), 10**12), X),
     (times(*(Symbol(f"x_{k}") for k in range(40))), X),
-    (times(*(add(X, Symbol(f"y_{k}")) for k in range(11))), X),
+    (times(*(add(X, Symbol(f"y_{k}"), 1) for k in range(11))), X),
 ]
 
 

@@ -94,3 +94,16 @@ def test_any_text_has_a_key_and_the_key_is_its_own(text):
 def test_a_thousands_separator_never_changes_the_digits(number, separator):
     written = f"{number:,}".replace(",", separator)
     assert normalize(written).replace(",", "") == str(number)
+
+
+@pytest.mark.parametrize("text", ["①③", "⒈3", "❶", "㈠", "🄁"])
+def test_digits_in_circles_are_no_digits(text):
+    assert "13" not in plain_unicode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("５", "5"), ("𝟏𝟐", "12"), ("5㎡", "5 m^{2}"), ("6。", "6."), ("3∶4", "3:4")],
+)
+def test_compatible_characters(text, plain):
+    assert plain_unicode(text) == plain

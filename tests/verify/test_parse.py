@@ -72,6 +72,18 @@ class TestNumbers:
             (r"10,\!000", (10000, 1)),
             ("five", (5, 1)),
             ("Twenty-five", (25, 1)),
+            ("negative three", (-3, 1)),
+            ("one hundred and five", (105, 1)),
+            ("one million", (1_000_000, 1)),
+            ("two thousand three hundred twelve", (2312, 1)),
+            ("one-half", (1, 2)),
+            ("negative two thirds", (-2, 3)),
+            ("three quarters", (3, 4)),
+            ("one and a half", (3, 2)),
+            (r".\overline{3}", (1, 3)),
+            ("0.333...", (1, 3)),
+            (r"0.1666\ldots", (1, 6)),
+            ("2.727272...", (30, 11)),
             ("5 million", (5_000_000, 1)),
             ("1½", (3, 2)),
             ("= 5", (5, 1)),
@@ -110,7 +122,9 @@ class TestPrecedence:
             ("-2x", Negative(Product((two, x)))),
             ("x^-1", Power(x, Negative(one))),
             ("x-y", Sum((x, Negative(y)))),
-            ("x+-3", Sum((x, Negative(three)))),
+            ("x+-3", Sum((x, PlusMinus(three)))),
+            ("x + -3", Sum((x, Negative(three)))),
+            ("1/2 x", Product((Quotient(one, two), x))),
             ("x/y/2", Quotient(Quotient(x, y), two)),
             ("2n!", Product((two, Call("factorial", (n,))))),
             ("2^{3^2}", Power(two, Power(three, two))),
@@ -444,3 +458,164 @@ class TestRoundTrip:
         tree = parse("".join(parts))
         if not isinstance(tree, Unparsed):
             render(tree)
+
+
+class TestEverydayNotation:
+    """What models write beside textbook LaTeX."""
+
+    @pytest.mark.parametrize(
+        ("text", "formula"),
+        [
+            # signs and fonts
+            ("+-5", r"\pm 5"),
+            ("2 +/- sqrt(3)", r"2\pm\sqrt{3}"),
+            ("x-/+1", r"x\mp 1"),
+            (r"\mathbf 6", "6"),
+            (r"\mathbf{\frac{1}{2}}", r"\frac{1}{2}"),
+            (r"\mathbb R", r"\mathbb{R}"),
+            (r"\Bbb R", r"\mathbb{R}"),
+            (r"5\\", "5"),
+            (r"\frac{1}{2}\ ", r"\frac{1}{2}"),
+            ("6。", "6"),
+            (r"3 + 2\text{i}", "3+2i"),
+            ("xy", r"x \cdot y"),
+            # functions
+            ("2 cos x", r"2\cos x"),
+            ("3 cos(3x)", r"3\cos(3x)"),
+            ("6 sin theta", r"6\sin\theta"),
+            ("3 theta", r"3\theta"),
+            ("2 sec x", r"2\sec x"),
+            ("3 log_5(z) - 6", r"3\log_5(z)-6"),
+            ("ln 3/ln 2", r"\frac{\ln 3}{\ln 2}"),
+            ("sin(x)^2", r"\sin^2 x"),
+            ("atan(1/2)", r"\arctan(1/2)"),
+            (r"\text{arctan}(1/2)", r"\arctan(1/2)"),
+            ("cbrt(4)", r"\sqrt[3]{4}"),
+            # fractions before a letter, letters that are units elsewhere
+            ("4/3 pi r^3", r"(4/3) \pi r^3"),
+            ("3/5 + 4/5 i", r"(3/5)+(4/5) i"),
+            ("16 m^{2}-64 n^{2}", "$16m^{2}-64n^{2}$"),
+            ("3 m^{4}-2 m+6", "$3m^{4}-2m+6$"),
+            ("63/(10 m)", "$63/(10m)$"),
+            ("sqrt(2 m)", r"$\sqrt{2m}$"),
+            # choices
+            ("C(10,3)", r"\binom{10}{3}"),
+            ("{}_{10}C_3", r"\binom{10}{3}"),
+            ("^{10}C_3", r"\binom{10}{3}"),
+            ("C_n^2", r"\binom{n}{2}"),
+            # bases, ratios, remainders
+            ("1101_{two}", "1101_2"),
+            (r"1101_{\text{two}}", "1101_2"),
+            ("1101 base 2", "1101_2"),
+            (r"1101 \text{ (base 2)}", "1101_2"),
+            (r"3 \text{ to } 4", "3:4"),
+            ("3{:}4", "3:4"),
+            ("3∶4", "3:4"),
+            ("a:b = 3:4", "(a:b) = (3:4)"),
+            (r"x\equiv 3 \mod 7", r"x\equiv 3 \pmod 7"),
+            ("x≡3 mod 7", r"x\equiv 3 \pmod 7"),
+            # lists and systems
+            (r"a=2\text{, }b=3", "a=2, b=3"),
+            ("x=1\ny=2", r"x=1 \text{ and } y=2"),
+            (r"x=1 \\ y=2", r"x=1 \text{ and } y=2"),
+            (r"\begin{aligned} x&=1\\y&=2\end{aligned}", r"x=1 \text{ and } y=2"),
+            (r"\left\{\begin{aligned} x&=1\\y&=2\end{aligned}\right.", r"x=1 \text{ and } y=2"),
+            ("P(1,2)", "P = (1,2)"),
+            # sets
+            ("(-inf,1)U(2,inf)", r"(-\infty,1)\cup(2,\infty)"),
+            ("(0, 1) union [2, 3]", r"(0,1)\cup[2,3]"),
+            ("x in (2, inf)", r"x\in(2,\infty)"),
+            ("{x | x > 2}", r"\{x \mid x>2\}"),
+            ("{x: x > 2}", r"\{x \mid x>2\}"),
+            ("{x|-1<x<3}", r"\{x \mid -1<x<3\}"),
+            (r"[2,\infty[", r"[2,\infty["),
+            (r"R \setminus \{3\}", r"\mathbb{R}\setminus\{3\}"),
+            (r"\mathbb{R}-\{3\}", r"\mathbb{R}\setminus\{3\}"),
+            ("all real numbers except 3", r"\mathbb{R}\setminus\{3\}"),
+            ("all reals except x=3 and x=5", r"\mathbb{R}\setminus\{3, 5\}"),
+            (r"\mathbb{R}, x\neq 3", r"\{x \in \mathbb{R} \mid x\ne 3\}"),
+            (r"x\in R", r"x\in\mathbb{R}"),
+            (r"\mathbb{R}^+", r"(0,\infty)"),
+            (r"\mathbb{R}_{\ge 0}", r"[0,\infty)"),
+            (r"\mathbb{R}^*", r"\mathbb{R}\setminus\{0\}"),
+            (r"\mathbb{N}^*", r"\{n \in \mathbb{Z} \mid n>0\}"),
+            (r"\mathbf{N}^{*}", r"\{n \in \mathbb{Z} \mid n>0\}"),
+            ("all integers", r"\mathbb{Z}"),
+            ("Domain: (2,3)", "(2,3)"),
+            # integers that run through all
+            (r"n\pi \text{ for any integer } n", r"n\pi, n\in\mathbb{Z}"),
+            (r"x = k\pi,\ k \text{ an integer}", r"x = k\pi, k\in\mathbb{Z}"),
+            (r"x=k\pi\ (k=0,\pm1,\pm2,\ldots)", r"x = k\pi, k\in\mathbb{Z}"),
+            ("nπ, n ∈ Z", r"n\pi, n\in\mathbb{Z}"),
+            (r"x^3+C, where C is the constant of integration", "x^3+C"),
+            # vectors
+            (r"\vec a\cdot\vec b", r"\vec b\cdot\vec a"),
+            (r"2\vec a\times\vec b", r"2(\vec a\times\vec b)"),
+            (r"3\times\vec a", r"3\vec a"),
+            (r"\mathbf{2}\times\mathbf{3}", r"2\cdot 3"),
+            # matrices
+            (r"\begin{pmatrix}1&2\\[4pt]3&4\end{pmatrix}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+            ("(1,-2,3)^T", r"\begin{pmatrix}1\\-2\\3\end{pmatrix}"),
+            (
+                r"\begin{pmatrix}1&2\\3&4\end{pmatrix}^{T}",
+                r"\begin{pmatrix}1&3\\2&4\end{pmatrix}",
+            ),
+        ],
+    )
+    def test_is_read_as_the_formula(self, text, formula):
+        assert parse(text) == parse(formula)
+        assert not isinstance(parse(text), Unparsed)
+
+    @pytest.mark.parametrize(
+        ("text", "words"),
+        [
+            ("The equation has no solution.", "no solution"),
+            ("The limit does not exist", "DNE"),
+            ("There are infinitely many solutions.", "infinite solutions"),
+            ("negative infinity", r"-\infty"),
+            (r"\text{all real values of } x", "all real numbers"),
+            ("five dollars", r"\$5"),
+            ("six apples", "6 apples"),
+            ("sixty percent", r"60\%"),
+        ],
+    )
+    def test_words(self, text, words):
+        assert parse(text) == parse(words)
+        assert not isinstance(parse(text), Unparsed)
+
+    @pytest.mark.parametrize(
+        "text",
+        ["①③", "⒈3", "{x | x}", "5 cos", "x=1 \\\\ 2", "one hundred hundred", "two or three",
+         "one million and", "0.33...", "1, 2, 3, ...", "6 positive", "6 negative", "six wrong",
+         "one half half", "5 (base 40)", "all real numbers except"],
+    )  # fmt: skip
+    def test_is_not_guessed(self, text):
+        assert isinstance(parse(text), Unparsed)
+
+    @pytest.mark.parametrize(
+        ("left", "right"),
+        [
+            ("2 +- sqrt(3)", "2-sqrt(3)"),
+            ("1/2 x", "1/(2x)"),
+            ("[1,2[", "[1,2]"),
+            ("A(1,2)", "B(1,2)"),
+            (r"\mathbb{R}^+", r"\mathbb{R}"),
+            (r"\mathbb{R}^3", r"\mathbb{R}^2"),
+            ("3.14159...", "3.14159"),
+            ("2 hours and 90 minutes", "2 h 90 min"),
+            ("5 m and 30 cm", "5 m 30 cm"),
+            ("xy", "XY"),
+            ("5 cm", "5 cos"),
+            (r"\vec a\times\vec b", r"\vec a\cdot\vec b"),
+            (r"\vec a\times\vec b", r"\vec b\times\vec a"),
+            (r"\mathbf{a}\times\mathbf{b}", r"\mathbf{a}\mathbf{b}"),
+        ],
+    )
+    def test_stays_apart(self, left, right):
+        assert parse(left) != parse(right)
+
+    def test_a_decimal_that_goes_on_is_rounded_where_no_digit_repeats(self):
+        assert parse("1.41421...") == Approximate(parse("1.41421"))
+
+    def test_c_of_smaller_and_larger_is_a_point(self):
+        assert parse("C(1,2)") == parse("C = (1,2)")

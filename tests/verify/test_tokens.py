@@ -104,6 +104,26 @@ class TestDollars:
         assert texts(text) == expected
 
 
+class TestRareNotation:
+    @pytest.mark.parametrize(
+        ("text", "expected"),
+        [
+            ("2 +- 3", ["2", "±", "3"]),
+            ("2 +/- 3", ["2", "±", "3"]),
+            ("2 + -3", ["2", "+", "-", "3"]),
+            (r"\mathbf 6", ["6"]),
+            (r"\mathbb R", ["reals"]),
+            (r"\mathbf{\frac{1}2}", ["{", "frac", "{", "1", "}", "2", "}"]),
+            (r"1 \\[4pt] 2", ["1", r"\\", "2"]),
+            (r"1\text{, }2", ["1", ",", "2"]),
+            (r"2\text{ hours and }3", ["2", "hours", "and", "3"]),
+            (r".\overline{3}", ["0", "overline", "{", "3", "}"]),
+        ],
+    )
+    def test_rare_notation(self, text, expected):
+        assert texts(text) == expected
+
+
 class TestSameSymbols:
     @pytest.mark.parametrize(
         ("left", "right"),

@@ -72,7 +72,7 @@ def behind(parser: Parser, left: Node) -> Node | None:
 
 def _commanded(parser: Parser, left: Node, name: str) -> Node | None:
     r"""Read `5\,\Omega` and `10 \frac{\text{m}}{\text{s}}`."""
-    if name == "Omega" and isinstance(left, Number):
+    if name == "Omega" and isinstance(left, Number) and _opens(parser, parser.at - 1):
         parser.at += 1
         return Measure(left, UNITS["Ω"])
     if name == "frac" and _is_unit_fraction(parser):
@@ -133,8 +133,10 @@ def _may_be_unit(parser: Parser, left: Node, token: Token) -> bool:
     """Whether letters behind a value may measure it, rather than multiply it."""
     if token.kind == "text":
         return True
-    if token.kind == "roman" and token.text not in UNITS and (
-        token.text == "d" or is_function(token.text)
+    if (
+        token.kind == "roman"
+        and token.text not in UNITS
+        and (token.text == "d" or is_function(token.text))
     ):
         return False
     if token.kind == "roman":

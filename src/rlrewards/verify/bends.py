@@ -8,13 +8,12 @@ only if what bends took both signs at points where they agree, or provably never
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
-import flint
-from flint import arb, fmpq
+from flint import fmpq
 
-from rlrewards.verify.enclose import NO_VALUE, enclose, size_bits
+from rlrewards.verify.enclose import NO_VALUE, enclose
 from rlrewards.verify.kinks import bending, edges, steps
 from rlrewards.verify.rationals import Values, rational
 from rlrewards.verify.survey import below
@@ -57,6 +56,44 @@ class Bend(NamedTuple):
     radicand: bool
 
 
+def open_bends(ours: Node, gold: Node) -> list[Bend]:
+    """Return the bends of which nobody knows the places.
+
+    Not those that never come, nor roots and steps that both sides have: these bend together.
+    """
+    left, right = bends(ours), bends(gold)
+    together = {bend for bend in {*left} & {*right} if bend.steps or bend.radicand}
+    found = [bend for bend in dict.fromkeys((*left, *right)) if bend not in together]
+    if not found:
+        return []
+    signs = _assumed(ours) | _assumed(gold)
+    return [bend for bend in found if bend.steps or not lasting_sign(bend.inner, signs)]
+
+
+def _assumed(node: Node) -> frozenset[str]:
+    """Return the variables that cannot be negative, since their root or logarithm is taken."""
+    return frozenset(
+        inner.name
+        for part in walk(node)
+        for inner in (*_radicands(part), *_logarithms(part))
+        if isinstance(inner, Symbol)
+    )
+
+
+def _radicands(part: Node) -> tuple[Node, ...]:
+    if isinstance(part, Root):
+        degree = rational(part.degree)
+        return (part.radicand,) if degree is not None and degree.p % 2 == 0 else ()
+    if not isinstance(part, Power):
+        return ()
+    exponent = rational(part.exponent)
+    return (part.base,) if exponent is not None and exponent.q % 2 == 0 else ()
+
+
+def _logarithms(part: Node) -> tuple[Node, ...]:
+    return part.arguments[:1] if isinstance(part, Call) and part.name in ("ln", "log") else ()
+
+
 def bends(node: Node) -> list[Bend]:
     """Return the bends of an expression whose places cannot be worked out."""
     found: dict[Bend, None] = {}
@@ -71,7 +108,9 @@ def bends(node: Node) -> list[Bend]:
             elif steps(part):
                 found[Bend(inner, True, False)] = None
             else:
-                found |= dict.fromkeys(Bend(item, False, is_root) for item in _factors(inner))
+                # Each factor has to change its sign, and so does the product.
+                parts = [*_factors(inner)] + ([] if is_root else [inner])
+                found |= dict.fromkeys(Bend(item, False, is_root) for item in parts)
     return [*found]
 
 
@@ -127,11 +166,18 @@ def _squares(node: Node) -> Iterator[Node]:
 # Points
 
 
-def points_far_and_near(trees: list[Node], names: list[str], draw: object) -> Iterator[Values]:
-    """Yield points of all sizes and signs, and points near the edges of what is defined."""
-    between = draw.between  # type: ignore[attr-defined]
+def points_far_and_near(
+    trees: list[Node], names: list[str], between: Callable[[int, int], int]
+) -> Iterator[Values]:
+    """Yield points of all sizes and signs, and points near the edges of what is defined.
+
+    Args:
+        trees: What is compared.
+        names: Its variables.
+        between: Draws a whole number from the first to the second.
+    """
     if len(names) == 1:
-        for exponent in EXPONENTS:
+        for exponent in sorted(EXPONENTS, key=abs):
             for sign in (1, -1):
                 yield {names[0]: sign * fmpq(between(100, 999), 100) * fmpq(10) ** exponent}
         for edge in edges(trees, names[0]):
@@ -158,7 +204,7 @@ def sign_at(node: Node, point: Values) -> int:
         value = enclose(node, point, bits=128)
     except NO_VALUE:
         return 0
-    return (value > 0) - (value < 0)
+    return int(bool(value > 0)) - int(bool(value < 0))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -166,50 +212,65 @@ def sign_at(node: Node, point: Values) -> int:
 
 _NEVER_NEGATIVE: Final = frozenset({"abs", "exp", "cosh", "sech", "arccos", "arccosh"})
 _SAME_SIGN: Final = frozenset({"arctan", "sinh", "tanh", "arcsinh", "arcsin", "sgn"})
-_WHOLE_LINE: Final = fmpq(2) ** 200
-_MAX_SIZE: Final = 100
-_SLACK: Final = fmpq(2) ** -200
+_RANGES: Final = {
+    **dict.fromkeys(("sin", "cos", "tanh"), (fmpq(-1), fmpq(1))),
+    "arctan": (fmpq(-11, 7), fmpq(11, 7)),
+    "arcsin": (fmpq(-11, 7), fmpq(11, 7)),
+    "arccos": (fmpq(0), fmpq(22, 7)),
+    "pi": (fmpq(333, 106), fmpq(22, 7)),
+    "e": (fmpq(2718, 1000), fmpq(2719, 1000)),
+}
+"""Between which fractions some values always lie."""
+_MOST_FACTORS: Final = 16
+_MAX_SIZE: Final = 1_000
 
 
-def lasting_sign(node: Node) -> int:
-    """Return 1 if a value is never negative where it is defined, -1 if never positive, else 0."""
+def lasting_sign(node: Node, positive: frozenset[str] = frozenset()) -> int:
+    """Return 1 if a value is never negative where it is defined, -1 if never positive, else 0.
+
+    Args:
+        node: An expression.
+        positive: Variables that are not negative.
+    """
     if (value := rational(node)) is not None:
         return 1 if value >= 0 else -1
     if isinstance(node, Constant):
         return int(node.name in ("pi", "e"))
-    return _by_structure(node) or _by_enclosure(node)
+    if isinstance(node, Symbol):
+        return int(node.name in positive)
+    return _by_structure(node, positive) or _by_range(node)
 
 
-def _by_structure(node: Node) -> int:
+def _by_structure(node: Node, positive: frozenset[str]) -> int:
     if isinstance(node, Negative):
-        return -lasting_sign(node.operand)
+        return -lasting_sign(node.operand, positive)
     if isinstance(node, Sum):
-        signs = {lasting_sign(term) for term in node.terms}
+        signs = {lasting_sign(term, positive) for term in node.terms}
         return signs.pop() if len(signs) == 1 else int(_outweighs(node))
     if isinstance(node, Product | Quotient):
         product = 1
         for part in below(node):
-            product *= lasting_sign(part)
+            product *= lasting_sign(part, positive)
         return product
     if isinstance(node, Power | Root):
-        return _sign_of_power(node)
+        return _sign_of_power(node, positive)
     if isinstance(node, Call) and len(node.arguments) == 1:
         if node.name in _NEVER_NEGATIVE:
             return 1
-        return lasting_sign(node.arguments[0]) if node.name in _SAME_SIGN else 0
+        return lasting_sign(node.arguments[0], positive) if node.name in _SAME_SIGN else 0
     return 0
 
 
-def _sign_of_power(node: Power | Root) -> int:
+def _sign_of_power(node: Power | Root, positive: frozenset[str]) -> int:
     base = node.base if isinstance(node, Power) else node.radicand
     exponent = rational(node.exponent if isinstance(node, Power) else node.degree)
     if exponent is None:
-        return int(lasting_sign(base) == 1)
+        return int(lasting_sign(base, positive) == 1)
     if isinstance(node, Root):
         exponent = 1 / exponent if exponent else fmpq(0)
     if exponent.p % 2 == 0 or exponent.q % 2 == 0:
         return 1
-    return lasting_sign(base)
+    return lasting_sign(base, positive)
 
 
 def _outweighs(node: Sum) -> bool:
@@ -229,18 +290,49 @@ def _outweighs(node: Sum) -> bool:
     return constant is not None and constant >= 0
 
 
-def _by_enclosure(node: Node) -> int:
-    """Look at the whole line at once: 2 + sin x is never below 1."""
-    names = symbols_of(node)
-    if not any(isinstance(item, Call) for item in walk(node)):
-        return 0
-    if size_bits(node, dict.fromkeys(names, fmpq(1))) > _MAX_SIZE:
-        return 0
-    with flint.ctx.workprec(256):
-        line = arb(0, _WHOLE_LINE)
-        slack = arb(_SLACK)
-    try:
-        value = enclose(node, dict.fromkeys(names, line), bits=256)
-    except NO_VALUE:
-        return 0
-    return int(bool(value > -slack)) - int(bool(value < slack))
+def _by_range(node: Node) -> int:
+    """Look at all values at once: 2 + sin x is never below 1."""
+    found = _range(node)
+    return 0 if found is None else int(found[0] >= 0) - int(found[1] <= 0)
+
+
+_Range: TypeAlias = tuple[Rational, Rational]
+
+
+def _range(node: Node) -> _Range | None:
+    """Return fractions between which a value lies wherever it is defined."""
+    if (value := rational(node)) is not None:
+        return (value, value) if value.height_bits() <= _MAX_SIZE else None
+    if isinstance(node, Constant | Call):
+        return _RANGES.get(node.name)
+    if isinstance(node, Negative):
+        inner = _range(node.operand)
+        return None if inner is None else (-inner[1], -inner[0])
+    if isinstance(node, Sum):
+        parts = [_range(term) for term in node.terms]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
+            return None
+        return sum(low for low, _ in known), sum(high for _, high in known)
+    factors = _factors_of(node)
+    return None if factors is None else _range_of_product([_range(item) for item in factors])
+
+
+def _factors_of(node: Node) -> tuple[Node, ...] | None:
+    if isinstance(node, Product):
+        return node.factors
+    if isinstance(node, Power):
+        exponent = rational(node.exponent)
+        if exponent is not None and exponent.q == 1 and 0 < exponent <= _MOST_FACTORS:
+            return (node.base,) * int(exponent.p)
+    return None
+
+
+def _range_of_product(parts: list[_Range | None]) -> _Range | None:
+    low = high = fmpq(1)
+    for part in parts:
+        if part is None:
+            return None
+        ends = [one * other for one in (low, high) for other in part]
+        low, high = min(ends), max(ends)
+    return low, high

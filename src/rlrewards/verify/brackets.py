@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 OPENING: Final = frozenset(["(", "[", "{", "\\{", "⟨", "⌊", "⌈", "|(", "‖("])
 CLOSERS: Final = frozenset([")", "]", "}", "\\}", "⟩", "⌋", "⌉", ")|", ")‖"])
-CLOSING: Final = CLOSERS | frozenset(["right", "&", "\\\\", ",", ";", "and", "or", "over", "choose"])
+CLOSING: Final = CLOSERS | frozenset(
+    ["right", "&", "\\\\", ",", ";", "and", "or", "over", "choose"]
+)
 """What ends an expression."""
 MAX_INTERVAL: Final = 200
 """Symbols in which an interval closes."""

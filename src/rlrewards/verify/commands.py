@@ -50,9 +50,11 @@ _RENAMED: Final = {"lg": "log", "sign": "sgn", "Re": "re", "Im": "im", "GCD": "g
                    "ceiling": "ceil", "conjugate": "conj",
                    **{f"a{name}": f"arc{name}" for name in _INVERTIBLE}}  # fmt: skip
 _NAMES: Final = (
-    _BARE | _LISTED | frozenset([*(f"a{name}" for name in _INVERTIBLE), "re", "im", "conj", "sign", "Re", "Im", "GCD", "LCM", "floor",
-                                 "ceil", "ceiling", "conjugate"])
-)  # fmt: skip
+    _BARE
+    | _LISTED
+    | frozenset("re im conj sign Re Im GCD LCM floor ceil ceiling conjugate".split())
+    | frozenset(f"a{name}" for name in _INVERTIBLE)
+)
 _INVERSE: Final = {name: f"arc{name}" for name in "sin cos tan cot sec csc sinh cosh tanh".split()}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.symbolic import Budget
@@ -84,8 +85,17 @@ class Terms:
 
     def inside(self) -> Terms:
         """Return the terms for an item of a collection."""
-        return replace(self, depth=self.depth + 1)
+        return Terms(self.budget, self.conventions, self.prompt, self.echoes, self.depth + 1)
 
     def any_form(self) -> Terms:
         """Return the same terms with every form of a number allowed."""
-        return replace(self, conventions=replace(self.conventions, form="any"))
+        return self.under(_in_any_form(self.conventions))
+
+    def under(self, conventions: Conventions) -> Terms:
+        """Return the same terms under other conventions."""
+        return Terms(self.budget, conventions, self.prompt, self.echoes, self.depth)
+
+
+@lru_cache(maxsize=64)
+def _in_any_form(conventions: Conventions) -> Conventions:
+    return replace(conventions, form="any")

@@ -59,8 +59,8 @@ def number(parser: Parser) -> Node:
         return _mixed_plain(parser, value)
     elif following.kind == "letters" and not following.spaced:
         return _with_exponent(parser, value) or _hexadecimal(parser, token) or value
-    elif following.text[:4] == "base" and following.kind in ("letters", "text"):
-        return _in_words(parser, token.text) or value
+    elif following.kind in ("letters", "text"):
+        return (following.text[:4] == "base" and _in_words(parser, token.text)) or value
     elif following.kind == "symbol" and following.text == "_":
         return _based(parser, token.text)
     elif following.kind == "symbol" and following.text == "{" and token.text.isdigit():
@@ -112,9 +112,12 @@ def _repeating(parser: Parser, text: str) -> Node:
 def _mixed(parser: Parser, whole: Number) -> Node:
     r"""Read `2\frac13`, which is 2 + 1/3; any other fraction behind a number is a factor."""
     fraction = parser.operand()
-    if isinstance(fraction, Quotient) and _is_natural(fraction.over):
-        if _is_natural(fraction.under):
-            return _sum_of(parser, whole, fraction.over, fraction.under)
+    if (
+        isinstance(fraction, Quotient)
+        and _is_natural(fraction.over)
+        and _is_natural(fraction.under)
+    ):
+        return _sum_of(parser, whole, fraction.over, fraction.under)
     return Product((whole, fraction))
 
 
@@ -144,7 +147,8 @@ def _is_natural(node: Node) -> bool:
 
 
 def _sum_of(parser: Parser, whole: Number, over: Node, under: Node) -> Node:
-    assert isinstance(over, Number) and isinstance(under, Number)
+    assert isinstance(over, Number)
+    assert isinstance(under, Number)
     if under.value == 0:
         parser.fail("a denominator that is not 0")
     if over.value >= under.value:

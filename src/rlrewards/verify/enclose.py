@@ -43,6 +43,7 @@ MAX_GAMMA_BITS: Final = 2_000
 """Precision beyond which the gamma function takes too long."""
 MAX_GAMMA_ARGUMENT: Final = 2**40
 _LONG_EXPONENT_BITS: Final = 64
+_MOST_FACTORS: Final = 16
 _TRIES: Final = 3
 _HALF: Final = fmpq(1, 2)
 
@@ -137,7 +138,10 @@ def _power(node: Power, values: Values, field: Any) -> Ball:
     base = _enclose(node.base, values, field)
     exponent = rational(node.exponent)
     if exponent is None:
-        return base ** _enclose(node.exponent, values, field)
+        raised = _enclose(node.exponent, values, field)
+        if base.contains(0) and raised.contains(0):
+            raise NoValueError("a power of 0 to the 0")
+        return base**raised
     return _raised(base, exponent, field)
 
 
@@ -151,6 +155,10 @@ def _root(node: Root, values: Values, field: Any) -> Ball:
 
 
 def _raised(base: Ball, exponent: Rational, field: Any) -> Ball:
+    if exponent == 0 and base.contains(0):
+        raise NoValueError("a power of 0 to the 0")
+    if exponent.q == 1 and abs(exponent.p) <= _MOST_FACTORS and base.contains(0):
+        return _multiplied(base, int(exponent.p))
     if exponent.q == 1 and exponent.p.bit_length() <= _LONG_EXPONENT_BITS:
         return base**exponent.p
     if exponent == _HALF:
@@ -161,6 +169,16 @@ def _raised(base: Ball, exponent: Rational, field: Any) -> Ball:
         size = (-base) ** field(exponent)
         return -size if exponent.p % 2 else size
     return base ** field(exponent)
+
+
+def _multiplied(base: Ball, exponent: int) -> Ball:
+    """Return a whole power of a ball that holds 0, for which flint has none."""
+    if exponent < 0:
+        return 1 / _multiplied(base, -exponent)
+    power = base
+    for _ in range(exponent - 1):
+        power = power * base
+    return power
 
 
 def _measure(node: Measure, values: Values, field: Any) -> Ball:
@@ -345,6 +363,8 @@ def size_bits(node: Node, values: Values) -> int:
     own = 4
     for child in below(node):
         own += size_bits(child, values)
+    if isinstance(node, Call) and node.name in _FLAT:
+        own *= 2
     if kind is Power:
         own += _power_bits(node, values)  # type: ignore[arg-type]
     elif isinstance(node, Call) and node.name in _GROWING:
@@ -381,6 +401,10 @@ _GROWING: Final = {
     **dict.fromkeys(("factorial", "double_factorial", "binomial", "permutations"), 8),
     **dict.fromkeys(("exp", "sinh", "cosh", "tanh", "coth", "sech", "csch"), 2),
 }
+
+
+_FLAT: Final = frozenset({"sin", "cos", "sec", "csc", "cosh", "sech"})
+"""Functions with places where they hardly change: what is 10⁻ⁿ there becomes 10⁻²ⁿ."""
 
 
 def magnitude(node: Node, values: Values) -> int:

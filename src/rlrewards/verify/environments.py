@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from rlrewards.verify.tree import Call, Listing, Matrix, Node, Piecewise
 
 if TYPE_CHECKING:
-    from rlrewards.verify.tokens import Token
     from rlrewards.verify.grammar import Parser
+    from rlrewards.verify.tokens import Token
 
 MAX_CELLS: Final = 2_000
 

@@ -19,6 +19,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from flint import Ordering, fmpq, fmpq_mpoly_ctx, fmpz
 
 from rlrewards.verify.canonical import canonical, same_structure
+from rlrewards.verify.enclose import NO_VALUE, enclose
 from rlrewards.verify.rationals import MAX_BITS, ONE, ZERO, power, rational
 from rlrewards.verify.tree import (
     Apply,
@@ -37,6 +38,8 @@ from rlrewards.verify.tree import (
     Standing,
     Sum,
     Symbol,
+    symbols_of,
+    walk,
 )
 
 __all__ = [
@@ -180,6 +183,7 @@ class _Reader:
         return ("*", tuple(map(self.plan, node.factors)))
 
     def quotient(self, node: Quotient) -> Any:
+        _require_not_zero(node.under)
         return ("/", self.plan(node.over), self.plan(node.under))
 
     def power(self, node: Power) -> Any:
@@ -187,6 +191,8 @@ class _Reader:
         if exponent is None:
             return self.number(node)
         if exponent.q == 1:
+            if exponent <= 0:
+                _require_not_zero(node.base)
             return self.whole_power(self.plan(node.base), exponent)
         if exponent.q == 2 and (base := rational(node.base)) is not None:
             return self.whole_power(self.square_root(base), fmpq(exponent.p))
@@ -241,6 +247,22 @@ _PLANS: Final[dict[type[Node], Callable[[_Reader, Any], Any]]] = {
 }
 
 
+def _require_not_zero(node: Node) -> None:
+    """Refuse what may be 0 everywhere without being so as a polynomial, such as sin(x - x)."""
+    if all(type(part) in _PLAIN for part in walk(node)):
+        return
+    point = {name: fmpq(17 + index, 11) for index, name in enumerate(sorted(symbols_of(node)))}
+    try:
+        vanishes = enclose(node, point, bits=64, complex_=True).contains(0)
+    except NO_VALUE:
+        return
+    if vanishes:
+        raise _UnfitError
+
+
+_PLAIN: Final = frozenset({Number, Symbol, Constant, Negative, Sum, Product, Quotient})
+
+
 def _factors(radicand: Any) -> list[tuple[Any, int]]:
     if radicand.bit_length() > MAX_RADICAND_BITS:
         root = radicand.isqrt()
@@ -277,7 +299,7 @@ def _leading(value: Polynomial) -> Rational:
 
 
 def _length(value: Polynomial) -> int:
-    return 1 if isinstance(value, fmpq) else len(value)
+    return 1 if type(value) is fmpq else len(value)
 
 
 @dataclass(slots=True)
@@ -288,6 +310,10 @@ class _Arithmetic:
     work_left: int = MAX_WORK
 
     def times(self, left: Polynomial, right: Polynomial) -> Polynomial:
+        if left is ONE:
+            return right
+        if right is ONE:
+            return left
         self.charge(_length(left) * _length(right))
         return left * right
 
@@ -325,8 +351,7 @@ class _Arithmetic:
         over, under = items[0]
         for other, below in items[1:]:
             over = self.times(over, other)
-            if below is not ONE:
-                under = self.times(under, below)
+            under = self.times(under, below)
         return _Fraction(over, under)
 
     def inverse(self, value: _Fraction) -> _Fraction:
@@ -343,6 +368,8 @@ class _Arithmetic:
 
     def raised(self, base: Polynomial, exponent: int) -> Polynomial:
         """Return base^exponent once its terms, degree and coefficients are known to be few."""
+        if base is ONE:
+            return ONE
         if isinstance(base, fmpq):
             value = power(base, fmpq(exponent)) if exponent else ONE
             if value is None:

@@ -24,7 +24,6 @@ from rlrewards.verify.operators import (
     RELATION,
     RELATIONS,
     SETS,
-    SUM,
     TIGHT,
     beside,
     infix,
@@ -134,6 +133,8 @@ class Parser:
     def whole(self) -> Node:
         """Read all symbols as one answer."""
         tree = self._with_over(self.items())
+        if self.token.kind == "stop":
+            return tree
         if self.is_next("\\\\"):
             tree = lists.system(self, tree)
         lists.skip_gaps(self)
@@ -244,6 +245,7 @@ class Parser:
         return False
 
     def closes_bars(self, text: str) -> bool:
+        """Whether a sign closes the bars, or the bracket, that were opened last."""
         return bool(self.open_bars) and text == self.open_bars[-1]
 
     def _binds_beside(self, text: str) -> int:
@@ -298,7 +300,7 @@ class Parser:
             return sets.named(self, self.take().text)
         if kind == "begin":
             return environment(self)
-        self.fail("an operand")
+        return self.fail("an operand")
 
     def _signed_or_bracketed(self, text: str, floor: int) -> Node:
         if text in ("-", "+"):
@@ -318,8 +320,11 @@ class Parser:
             self.at += 1
             return self.operand(floor)
         if text == "{":
-            return sets.plain_builder(self) or names.choices_before(self) or self.group()
-        if text == "^":
+            behind = self.tokens[self.at + 1]
+            if behind.kind == "letters":
+                return sets.plain_builder(self) or self.group()
+            return (behind.text == "}" and names.choices_before(self)) or self.group()
+        if text in ("^", "_"):
             return names.choices_before(self) or self.fail("an operand")
         handler = BRACKETS.get(text)
         if handler is None:

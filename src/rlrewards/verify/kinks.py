@@ -85,18 +85,41 @@ def _kinks(tree: Node) -> list[Node]:
     """
     found: list[Node] = []
     for part in walk(tree):
-        for inner in _bending(part):
+        for inner in bending(part):
             kinds = [type(item) for item in walk(inner)]
-            if Symbol in kinds and (Sum in kinds or _steps(part)):
+            if Symbol in kinds and (Sum in kinds or steps(part)):
                 found.append(inner)
     return found
 
 
-def _steps(part: Node) -> bool:
+def steps(part: Node) -> bool:
+    """Whether it goes in steps."""
     return isinstance(part, Call) and part.name in _STEPPING
 
 
-def _bending(part: Node) -> list[Node]:
+def edges(trees: list[Node], name: str) -> list[Rational]:
+    """Return where logarithms, roots and quotients stop being defined, as far as that is known."""
+    found: list[Any] = []
+    for tree in trees:
+        for part in walk(tree):
+            for inner in (*bending(part), *_domain_of(part)):
+                polynomial = _polynomial(inner, name)
+                if polynomial is not None and polynomial.degree() > 0:
+                    found.append(polynomial)
+    roots = _real_roots(found[:MAX_KINKS])
+    ends = [] if roots is None else [end for root in roots for end in root]
+    return [*{str(end): end for end in ends if end.height_bits() <= MAX_POINT_BITS}.values()][:6]
+
+
+def _domain_of(part: Node) -> list[Node]:
+    if isinstance(part, Quotient):
+        return [part.under]
+    if isinstance(part, Call) and part.name in ("ln", "log"):
+        return [part.arguments[0]]
+    return []
+
+
+def bending(part: Node) -> list[Node]:
     """Return what changes its sign, or its whole part, where an expression bends."""
     if isinstance(part, Root):
         return [part.radicand]

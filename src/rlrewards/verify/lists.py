@@ -42,7 +42,8 @@ def items(parser: Parser) -> Node:
         if parser.token.kind == "stop":
             break
         separators = _joiners(parser)
-        separators |= _condition(parser)
+        if starts_condition(parser):
+            separators |= _condition(parser)
         if not separators and _is_gap_between_relations(parser, found[-1]):
             separators = {","}
         if not separators:
@@ -103,8 +104,6 @@ def starts_condition(parser: Parser) -> bool:
 
 
 def _condition(parser: Parser) -> set[str]:
-    if not starts_condition(parser):
-        return set()
     if parser.token.text != "(":
         parser.at += 1
     return {"for"}
@@ -155,7 +154,7 @@ _DIMENSIONS: Final = frozenset(["time", "dollar", "months"])
 
 
 def _is_compound(found: list[Node]) -> bool:
-    """Whether it is one amount in two units, `2 hours and 30 minutes`: less than one of the first."""
+    """Whether it is one amount in two units: `2 hours and 30 minutes`, not 90 of them."""
     if len(found) != 2:
         return False
     large, small = found
@@ -169,7 +168,7 @@ def _is_compound(found: list[Node]) -> bool:
         return False
     ratio = large.unit.factor / small.unit.factor
     under = small.operand.value * ratio.denominator < ratio.numerator
-    return bool(ratio > 1 and 0 <= small.operand.value and under and large.operand.value > 0)
+    return bool(ratio > 1 and small.operand.value >= 0 and under and large.operand.value > 0)
 
 
 def _leaves_out(found: Node) -> bool:
@@ -184,7 +183,7 @@ def system(parser: Parser, first: Node) -> Node:
     r"""Read the lines behind the first of `x=1 \\ y=2`: each is an equation."""
     if not isinstance(first, Relation):
         return first
-    lines = [first]
+    lines: list[Node] = [first]
     while parser.skip("\\\\") and parser.token.kind != "stop":
         lines.append(items(parser))
     if len(lines) > 1 and not all(isinstance(line, Relation) for line in lines):

@@ -41,7 +41,7 @@ BINDING: Final[dict[str, int]] = {
     **dict.fromkeys(RELATIONS, RELATION),
     **dict.fromkeys("∪∩∖", SETS),
     **dict.fromkeys("+-±∓", SUM),
-    **dict.fromkeys(("*", "/", "mod"), PRODUCT),
+    **dict.fromkeys(("*", "/", "mod", "×", "⋅"), PRODUCT),
     **dict.fromkeys("^!°'%_", MARK),
     "pmod": MODULUS,
 }
@@ -94,7 +94,20 @@ def _product(parser: Parser, text: str, left: Node, last: str) -> Node:
     right = parser.expression(PRODUCT + 1)
     if text == "/":
         return Quotient(left, right)
+    if text != "*":
+        return _of_vectors(text, left, right, last)
     return Product((*_factors(left, last), right))
+
+
+def _of_vectors(text: str, left: Node, right: Node, last: str) -> Node:
+    """Return a cross or a dot product, with the numbers before it outside: 2 a×b is 2(a×b)."""
+    front: tuple[Node, ...] = ()
+    if last == "beside" and isinstance(left, Product):
+        *outside, left = left.factors
+        front = tuple(outside)
+    pair = (left, right) if text == "×" else tuple(sorted((left, right), key=repr))
+    product = Apply(text, pair)
+    return Product((*front, product)) if front else product
 
 
 def beside(parser: Parser, left: Node, last: str) -> Node:
@@ -108,7 +121,7 @@ def beside(parser: Parser, left: Node, last: str) -> Node:
         names.refuse_words(parser)
     if last == "/" and not is_behind_spaced_fraction(parser):
         parser.ambiguous = True
-    opens_item = _opens_item(parser)
+    opens_item = token.text == "(" and _opens_item(parser)
     right = marked(parser, parser.operand())
     if isinstance(right, Relation) and isinstance(left, Symbol):
         return Apply(left.name, (right,))  # P(X=4)
@@ -163,6 +176,7 @@ def factor(parser: Parser) -> Node:
 
 
 def relation(parser: Parser, left: Node, last: str) -> Node:
+    """Read the sign of a relation and what stands to its right; a chain becomes one relation."""
     sign = _relation_sign(parser)
     right = parser.expression(RELATION + 1)
     if last in RELATIONS and isinstance(left, Relation) and left.modulus is None:

@@ -47,7 +47,9 @@ def readings(text: str) -> tuple[Node, ...] | Unparsed:
 
 
 def _readings(text: str) -> tuple[Node, ...] | Unparsed:
-    named = phrase(text) or _all_but(text)
+    named = phrase(text)
+    if named is None and ("exc" in text or "other than" in text):
+        named = _all_but(text)
     if named is not None:
         return (named,)
     plain = without_lead(text.replace(r"\!", ""))

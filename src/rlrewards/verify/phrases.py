@@ -13,7 +13,7 @@ from typing import Final
 import flint
 
 from rlrewards.verify.number_words import NUMBER_WORDS, fraction_named
-from rlrewards.verify.tree import INFINITY, Measure, Named, Negative, Node, Number, Words
+from rlrewards.verify.tree import INFINITY, Measure, Named, Negative, Node, Number, Percent, Words
 from rlrewards.verify.units import unit_named
 
 _LEAD: Final = re.compile(
@@ -22,6 +22,7 @@ _LEAD: Final = re.compile(
 )
 _LABEL: Final = re.compile(
     r"\s*(?:\\text(?:bf)?\s*\{)?\s*(?i:domain|range|solution set)\s*:\s*\}?\s*(?=\S)"
+    r"(?!.*(?i:domain|range))"
 )
 _NEGATIVE: Final = re.compile(r"\s*(?i:negative|minus)\s+(\$?)(?=[\d.][\d.,/]*\$?\s*\.?\s*\Z)")
 _GAP: Final = r"(?:\\text\s*\{|[\s,(]|\\[ ,;])*"
@@ -32,7 +33,8 @@ _IS_INTEGER: Final = re.compile(
     rf"(?:(?:is|being|are)\s)?\s*(?:(?:an|any)\s)?\s*integers?{_END}"
 )
 _FOR_INTEGER: Final = re.compile(
-    rf"{_GAP}\b(?:where|for|with)\s+(?:(?:any|every|all|each|some|an)\s+)?integers?(?:\s+values\s+of)?"
+    rf"{_GAP}\b(?:(?:where|for|with)\s+(?:(?:any|every|all|each|some|an)\s+)?|(?:any|every|all)\s+)"
+    rf"integers?(?:\s+values\s+of)?"
     rf"{_INSIDE}(?<![A-Za-z\\])([a-zA-Z]){_END}"
 )
 _CONSTANT: Final = re.compile(
@@ -43,6 +45,8 @@ _ALL_INTEGERS: Final = re.compile(
     r"[\s,(]*([a-z])\s*=\s*0\s*,\s*(?:(?:\\pm|±)\s*\d\s*,\s*)+(?:\\[lc]?dots|…|\.\.\.)[\s,.)]*\Z"
 )
 _TAIL: Final = 160
+"""Characters at the end of a text in which such words stand."""
+_SPACES: Final = re.compile(r"\s+")
 
 
 def without_lead(text: str) -> str:
@@ -55,7 +59,7 @@ def without_lead(text: str) -> str:
     if text[:1] in "nNmM" and _NEGATIVE.match(text):
         text = _NEGATIVE.sub(r"\1-", text)
     if "constant" in text:
-        text = text[:-_TAIL] + _CONSTANT.sub("", text[-_TAIL:])
+        text = text[:-_TAIL] + _CONSTANT.sub("", _SPACES.sub(" ", text[-_TAIL:]))
     if "integer" in text:
         return _with_domain(text, _IS_INTEGER, _FOR_INTEGER)
     if ("dots" in text or "..." in text or "…" in text) and ("pm" in text or "±" in text):
@@ -65,7 +69,7 @@ def without_lead(text: str) -> str:
 
 def _with_domain(text: str, *patterns: re.Pattern[str]) -> str:
     r"""Write "where k is an integer", at the end of a text, as `k \in \mathbb{Z}`."""
-    front, tail = text[:-_TAIL], text[-_TAIL:]
+    front, tail = text[:-_TAIL], _SPACES.sub(" ", text[-_TAIL:])
     for pattern in patterns:
         found = pattern.search(tail)
         if found is not None:
@@ -123,6 +127,9 @@ def _number(words: str) -> Node | None:
     """Read `negative three`, `two thirds` and `five dollars`."""
     if words.split(" ", 1)[0].split("-", 1)[0] not in _NUMERALS:
         return None
+    if words.endswith(" percent"):
+        part = _number(words.removesuffix(" percent"))
+        return Percent(part) if isinstance(part, Number) else None
     value = fraction_named(words)
     if value is not None:
         return Number(flint.fmpq(value.numerator, value.denominator))
@@ -160,15 +167,16 @@ _PHRASES: Final[dict[str, Node]] = {
     ),
 }  # fmt: skip
 _EXCEPT: Final = re.compile(
-    r"\s*(?:\\text\s*\{)?\s*(?P<set>[A-Za-z ]*?reals?[A-Za-z ]*?|\$?\\mathbb\s*\{?\s*R\s*\}?\$?)\s*,?\s*"
-    r"(?:\\text\s*\{)?\s*(?:except|excluding|other than)(?:\s+(?:for|when|at))?\s*[}:]?\s*"
+    r" ?(?:\\text ?\{ ?)?(?P<set>[A-Za-z ]*?|\$?\\mathbb ?\{? ?R ?\}?\$?) ?,? ?"
+    r"(?:\\text ?\{ ?)?(?:except|excluding|other than)(?: for| when| at)?(?![a-z]) ?[}:]? ?"
 )
 
 
 def except_phrase(text: str) -> str | None:
     """Return what is left out of all real numbers, None where the text does not say so."""
-    if "exc" not in text and "other than" not in text or len(text) > _LONGEST_PHRASE:
+    if len(text) > _LONGEST_PHRASE:
         return None
+    text = _SPACES.sub(" ", text)
     found = _EXCEPT.match(text)
     if found is None:
         return None

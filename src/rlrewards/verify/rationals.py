@@ -76,7 +76,8 @@ def _all(nodes: tuple[Node, ...], values: Values | None) -> list[Rational] | Non
 
 
 def _symbol(node: Symbol, values: Values | None) -> Rational | None:
-    return None if values is None else values.get(node.name)
+    value = None if values is None else values.get(node.name)
+    return value if isinstance(value, fmpq) else None  # a ball is no number
 
 
 def _negative(node: Negative, values: Values | None) -> Rational | None:

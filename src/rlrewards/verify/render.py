@@ -73,7 +73,7 @@ def _number(node: Number) -> str:
 
 
 def _decimal(node: Number) -> str:
-    places = len(str(node.place.q)) - 1
+    places = 0 if node.place is None else len(str(node.place.q)) - 1
     scaled = node.value * 10**places
     digits = str(abs(scaled.p)).rjust(places + 1, "0")
     sign = "-" if node.value < 0 else ""
@@ -152,11 +152,21 @@ def _call(node: Call) -> str:
 
 def _apply(node: Apply) -> str:
     arguments = ", ".join(render(argument) for argument in node.arguments)
+    if node.name in ("×", "⋅"):
+        sign = r"\times" if node.name == "×" else r"\cdot"
+        left, right = map(_vector, node.arguments)
+        return rf"{left} {sign} {right}"
     if node.name in ("vec", "hat", "bar", "overline", "tilde", "dot", "angle", "triangle"):
         return rf"\{node.name}{{{arguments}}}"
     if node.name == "norm":
         return rf"\left\|{arguments}\right\|"
     return rf"{node.name.replace('^-1', '^{-1}')}\left({arguments}\right)"
+
+
+def _vector(node: Node) -> str:
+    """Render a factor of a dot or a cross product; a letter is bold, since it is a vector."""
+    is_letter = isinstance(node, Symbol | Constant) and len(node.name) == 1
+    return rf"\mathbf{{{node.name}}}" if is_letter else _in(node, _ATOM)
 
 
 _STANDING: Final = {"sum": r"\sum", "product": r"\prod", "integral": r"\int", "limit": r"\lim"}

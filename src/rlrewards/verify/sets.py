@@ -46,18 +46,19 @@ def named(parser: Parser, name: str) -> Node:
 
     `\mathbb{R}_+` is left alone, since some take 0 into it.
     """
-    which = ""
+    start, which = parser.at, ""
     while parser.is_next("^", "_"):
         sign = parser.take().text
         grouped = parser.skip("{")
         mark = ""
         while parser.is_next("+", "*", ">", "≥", "≠") or (mark and parser.token.text == "0"):
             mark += parser.take().text
-        if grouped:
-            parser.expect("}")
+        if grouped and not parser.skip("}"):
+            mark = ""
         found = _MARKS.get((sign, mark))
-        if found is None or which:
-            parser.fail("a known set", known=True)
+        if found is None or which:  # ℝ³
+            parser.at = start
+            return Named(name)
         which = found
     return Named(name) if not which else _part(parser, name, which)
 

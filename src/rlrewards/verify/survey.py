@@ -9,20 +9,29 @@ from typing import Any, Final
 
 from rlrewards.verify.tree import (
     Apply,
+    Approximate,
     Based,
+    Bracket,
     Call,
     Constant,
+    Listing,
+    Measure,
     Negative,
     Node,
     Number,
+    Percent,
     PlusMinus,
     Power,
     Product,
     Quotient,
+    Ratio,
+    Relation,
     Root,
+    Set,
     Standing,
     Sum,
     Symbol,
+    Union,
 )
 
 MAX_NODES: Final = 2_000
@@ -86,21 +95,23 @@ def survey(node: Node) -> Survey:
     constants: set[str] = set()
     calls: set[str] = set()
     kinds: set[type[Node]] = set()
-    stack, nodes = [node], 0
+    stack: list[Any] = [node]
+    nodes = 0
     while stack and nodes <= MAX_NODES:
         top = stack.pop()
         nodes += 1
         kind = type(top)
         kinds.add(kind)
-        if isinstance(top, Symbol):
+        if kind is Symbol:
             symbols.add(top.name)
-        elif isinstance(top, Constant):
+        elif kind is Constant:
             constants.add(top.name)
-        else:
-            if isinstance(top, Call):
+        elif kind is not Number:
+            if kind is Call:
                 bare = top.name == "log" and len(top.arguments) == 1
                 calls.add(BARE_LOG if bare else top.name)
-            stack.extend(below(top))
+            rule = _BELOW.get(kind)
+            stack += top.children() if rule is None else rule(top)
     return Survey(
         frozenset(symbols), frozenset(constants), frozenset(calls), frozenset(kinds), nodes
     )
@@ -109,14 +120,14 @@ def survey(node: Node) -> Survey:
 def kinds_of(node: Node) -> frozenset[type[Node]]:
     """Return the types of the nodes of a tree, all of them."""
     found: set[type[Node]] = set()
-    stack: list[Node] = [node]
+    stack: list[Any] = [node]
     while stack:
         top = stack.pop()
         kind = type(top)
         found.add(kind)
         if kind not in _LEAVES:
             rule = _BELOW.get(kind)
-            stack.extend(top.children() if rule is None else rule(top))
+            stack += top.children() if rule is None else rule(top)
     return frozenset(found)
 
 
@@ -139,6 +150,16 @@ _BELOW: Final[dict[type[Node], Callable[[Any], Sequence[Node]]]] = {
     Root: attrgetter("radicand", "degree"),
     Call: attrgetter("arguments"),
     Apply: attrgetter("arguments"),
+    Measure: lambda node: (node.operand,),
+    Percent: lambda node: (node.operand,),
+    PlusMinus: lambda node: (node.operand,),
+    Approximate: lambda node: (node.operand,),
+    Ratio: attrgetter("parts"),
+    Listing: attrgetter("items"),
+    Bracket: attrgetter("items"),
+    Set: attrgetter("items"),
+    Union: attrgetter("parts"),
+    Relation: lambda node: node.members if node.modulus is None else (*node.members, node.modulus),
 }
 
 _LEAVES: Final = frozenset({Number, Symbol, Constant, Based})

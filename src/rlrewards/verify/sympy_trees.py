@@ -218,6 +218,8 @@ def _power(base: Any, exponent: Any) -> Any:
         if not base.is_real:
             raise UnfitError("a root that may be meant as real or as complex")
         return sympy.sign(base) ** (exponent.p % 2) * sympy.Abs(base) ** exponent
+    if base.is_zero and exponent.is_zero:
+        raise UnfitError("0 to the 0")
     power = base**exponent
     if power.has(sympy.zoo, sympy.nan):
         raise UnfitError("a power of 0")

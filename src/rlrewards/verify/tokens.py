@@ -58,6 +58,11 @@ _BRACED: Final = re.compile(r"\s*\{([^{}]*)\}")
 _COLUMNS: Final = re.compile(r"\s*\{[lcr|\s@{}!]*?\}(?=[^}]|$)")
 _RAISED: Final = re.compile(r"\^\s*(?:\\(?:circ|degree)(?![A-Za-z])|\{\s*\\(?:circ|degree)\s*\})")
 _INVISIBLE: Final = re.compile(r"\s*\.")
+_VECTOR: Final = r"\\(?:vec|overrightarrow|mathbf|boldsymbol|bm|hat|widehat)(?![A-Za-z])\s*"
+_VECTOR_BEHIND: Final = re.compile(rf"[\s({{|]*(?:\\left\s*[(|]\s*)?{_VECTOR}\{{?\s*[A-Za-z]")
+_VECTOR_BEFORE: Final = re.compile(
+    rf"{_VECTOR}(?:[A-Za-z]|\{{\s*[A-Za-z]{{1,2}}\s*\}})(?:_\w|_\{{\w+\}})?(?:\\right|[\s)}}|])*\Z"
+)
 _ANGLE: Final = re.compile(r"\s*([<>])")
 _ROW_GAP: Final = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|ex|em|mm|cm)\s*\]")
 _ONE: Final = re.compile(r"\s*([A-Za-z0-9])")
@@ -136,10 +141,7 @@ def same_symbols(left: Symbols, right: Symbols) -> bool:
     return len(left) == len(right) and all(
         one.text == other.text
         and one.kind == other.kind
-        and (
-            one.kind != "letters"
-            or (one.spaced and one.plain) == (other.spaced and other.plain)
-        )
+        and (one.kind != "letters" or (one.spaced and one.plain) == (other.spaced and other.plain))
         for one, other in zip(left[:-1], right[:-1], strict=True)
         if one is not other
     )
@@ -172,6 +174,8 @@ class _Tokenizer:
             elif kind == _LETTERS:
                 run = found[0]
                 name = "symbol" if run in _WORDS else "letters"
+                if run == "mod":
+                    run = self._modulus()
                 tokens.append(Token(name, run, start, self.spaced, self.plain))
             elif kind == _COMMAND:
                 if not self._command(found[4], start):
@@ -238,9 +242,17 @@ class _Tokenizer:
         symbol = _COMMAND_SYMBOLS.get(name)
         if symbol == "mod":
             symbol = self._modulus()
+        elif symbol == "*" and self._is_between_vectors(start):
+            symbol = "×" if name == "times" else "⋅"
         kind, shown = ("command", name) if symbol is None else ("symbol", symbol)
         self.tokens.append(Token(kind, shown, start, self.spaced, self.plain))
         return True
+
+    def _is_between_vectors(self, start: int) -> bool:
+        """Whether a sign is a product of vectors, where dot and cross are two."""
+        if _VECTOR_BEHIND.match(self.text, self.at) is None:
+            return False
+        return _VECTOR_BEFORE.search(self.text[max(start - 40, 0) : start]) is not None
 
     def _modulus(self) -> str:
         r"""Tell the modulus of `x \equiv 3 \mod 7` from the operation in `10 \mod 7`."""
@@ -308,7 +320,7 @@ _ENDS_IN_JOINER: Final = re.compile(r"(.*[a-z]) (and|or)")
 
 _POWER_IN_TEXT: Final = re.compile(r"\$\^\{?([23])\}?\$(?=\s*\})")
 _REPEATING_FROM_POINT: Final = re.compile(r"(?<![\d.])\.(?=\\(?:overline|bar|dot)(?![a-z]))")
-_LINE_OF_SYSTEM: Final = re.compile(r"(?<=[\w)}])\s*\n\s*(?=[A-Za-z]\w{0,2}\s*=)")
+_LINE_OF_SYSTEM: Final = re.compile(r"(?<=[\w)}])[^\S\n]{0,8}\n\s{0,8}(?=[A-Za-z]\w{0,2}\s{0,8}=)")
 _THOUSANDS_BRACE: Final = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
 _THOUSANDS_SPACE: Final = re.compile(
     r"(?<![\d.,])\d{1,3}(?:(?:\\,|\\ |\\;|[ ~\u2009\u202f])\d{3})+(?![\d/]|,\d|\s*/)"

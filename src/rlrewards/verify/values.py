@@ -42,15 +42,25 @@ from rlrewards.verify.verdict import Status, Tier
 __all__ = ["compare_values", "is_numeral", "ratio"]
 
 
-def compare_values(ours: Node, gold: Node, terms: Terms, *, approximate: bool = False) -> Decision:
-    """Compare two expressions; `approximate` says that the reference was marked as rounded."""
+def compare_values(
+    ours: Node,
+    gold: Node,
+    terms: Terms,
+    *,
+    approximate: bool = False,
+    facts: tuple[Survey, Survey] | None = None,
+) -> Decision:
+    """Compare two expressions; `approximate` says that the reference was marked as rounded.
+
+    `facts` are the surveys of both, where they are known already.
+    """
     target = rational(gold)
     value = None if target is None else rational(ours)
     if target is not None and value is not None:
         return _numbers(ours, value, gold, target, terms, approximate)
     if ours == gold:
         return equal(Tier.EXACT, "the same expression")
-    facts = survey(ours), survey(gold)
+    facts = facts or (survey(ours), survey(gold))
     if facts[0].is_large or facts[1].is_large:
         return undecided(Tier.NUMERIC, "too large to be compared")
     if facts[0].has_bare_log or facts[1].has_bare_log:

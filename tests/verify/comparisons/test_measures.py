@@ -36,7 +36,6 @@ EQUAL_BOTH_WAYS = rows(r"""
 1:2:3 ~ 2:4:6
 \frac12:\frac13 ~ 3:2
 1101_2 ~ (1101)_2
-1101_2 ~ 1101
 18 students ~ 18
 """)
 
@@ -83,6 +82,13 @@ def test_different_both_ways_round(reference, answer):
 @pytest.mark.parametrize(("reference", "answer"), DIFFERENT_FROM_THE_REFERENCE)
 def test_different(reference, answer):
     assert status(reference, answer) is DIFFERENT
+
+
+def test_a_base_may_be_left_to_the_question_but_not_made_up():
+    assert status("1101_2", "1101") is EQUAL
+    assert status("1101", "1101_2", prompt="Write thirteen in binary.") is EQUAL
+    assert status("1101", "1101_2", prompt="Write 13 in base 2.") is EQUAL
+    assert status("13", "13_7") is UNDECIDED
 
 
 def test_units_that_nobody_knows_need_a_voucher():

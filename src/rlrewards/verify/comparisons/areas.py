@@ -187,7 +187,7 @@ def _renamed(ours: Builder, gold: Builder) -> Builder:
 
 
 def _letters(node: Builder) -> tuple[Symbol, ...]:
-    """Return the letters that a set-builder binds: its element, or what a condition takes them from.
+    """Return the letters that a set-builder binds: its element, or those taken from a set.
 
     `x` in {x | …}, `x` and `y` in {(x, y) | …}, `k` in {2k | k ∈ ℤ}.
     """

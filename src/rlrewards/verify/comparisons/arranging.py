@@ -19,10 +19,11 @@ from rlrewards.verify.comparisons.measures import falls
 from rlrewards.verify.comparisons.naming import assignment, in_alphabet, names_a_point
 from rlrewards.verify.comparisons.plus_minus import compare_signs
 from rlrewards.verify.comparisons.regions import speaks_of_order
-from rlrewards.verify.comparisons.rewriting import rebuilt
+from rlrewards.verify.comparisons.rewriting import PLAIN, rebuilt
+from rlrewards.verify.comparisons.single import compare_plain
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
-from rlrewards.verify.survey import kinds_of
+from rlrewards.verify.survey import kinds_of, survey
 from rlrewards.verify.tree import (
     Bracket,
     Builder,
@@ -37,6 +38,7 @@ from rlrewards.verify.tree import (
     Relation,
     Set,
     Sum,
+    Symbol,
     Union,
     Without,
     symbols_of,
@@ -45,19 +47,27 @@ from rlrewards.verify.tree import (
 SETS: Final = frozenset({Named, Set, Union, Intersection, Without, Builder})
 """What can be nothing but a set; brackets may be a tuple."""
 
+_PARTS: Final = SETS | {Bracket}
+
 _ARRANGED: Final = SETS | {PlusMinus, Listing}
 _JOINERS: Final = frozenset({",", ";", "for"})
 _HOLDS_FOR: Final = frozenset("<>≤≥≠∈")
 
 
 def compare_arranged(ours: Node, gold: Node, terms: Terms) -> Decision | None:
-    """Compare two whole answers of which one has to be rewritten; None where none has."""
-    kinds = kinds_of(ours), kinds_of(gold)
+    """Compare two whole answers that are plain, or have to be rewritten; None for all others."""
+    facts = survey(ours), survey(gold)
+    kinds = tuple(item.kinds for item in facts)
+    if kinds[0] <= PLAIN and kinds[1] <= PLAIN:
+        return compare_plain(ours, gold, terms, facts)
+    if facts[0].is_large or facts[1].is_large:
+        kinds = kinds_of(ours), kinds_of(gold)
     if _ARRANGED.isdisjoint(kinds[0]) and _ARRANGED.isdisjoint(kinds[1]):
         return None
     if PlusMinus in kinds[0] or PlusMinus in kinds[1]:
         return compare_signs(ours, gold, terms)
-    rewritten = _rewritten(ours, gold, kinds[0]), _rewritten(gold, ours, kinds[1])
+    bare = _without_names(ours) if _lists_points(gold) else None
+    rewritten = bare or _rewritten(ours, gold, kinds[0]), _rewritten(gold, ours, kinds[1])
     if rewritten[0] is not ours or rewritten[1] is not gold:
         return compare_nodes(*rewritten, terms)
     if isinstance(ours, Listing) or isinstance(gold, Listing):
@@ -68,20 +78,22 @@ def compare_arranged(ours: Node, gold: Node, terms: Terms) -> Decision | None:
 def _rewritten(node: Node, other: Node, kinds: frozenset[type[Node]]) -> Node:
     if Sum in kinds and not SETS.isdisjoint(kinds):
         node = rebuilt(node, _difference_of_sets)
-    if not isinstance(other, Listing) and isinstance(node, Listing):
-        return _amount(node)
-    return _points(node) if _lists_points(other) else node
+    if _lists_points(other):
+        return _points(node)
+    return _amount(node) if isinstance(node, Listing) and not isinstance(other, Listing) else node
 
 
 def _difference_of_sets(node: Node) -> Node:
-    """Read a minus between sets as `\\setminus`."""
-    if not isinstance(node, Sum) or type(node.terms[0]) not in SETS:
+    r"""Read a minus between sets as `\setminus`; one of them at least is no bracket."""
+    if not isinstance(node, Sum) or type(node.terms[0]) not in _PARTS:
         return node
     first, *rest = node.terms
-    for term in rest:
-        if not isinstance(term, Negative) or type(term.operand) not in SETS | {Bracket}:
-            return node
-        first = Without(first, term.operand)
+    taken = [term.operand for term in rest if isinstance(term, Negative)]
+    kinds = {type(first), *map(type, taken)}
+    if len(taken) < len(rest) or not kinds <= _PARTS or kinds == {Bracket}:
+        return node
+    for other in taken:
+        first = Without(first, other)
     return first
 
 
@@ -125,6 +137,23 @@ def _points(node: Node) -> Node:
     if len(names) == 1 and names_a_point(named[0].members[0]):
         return Listing(tuple(item.members[1] for item in named), node.joiners)
     return _grouped(node, named)
+
+
+def _without_names(node: Node) -> Node | None:
+    """Read `A(1,2), B(3,4)` as two points; None where a name is not one of a point."""
+    if not isinstance(node, Listing):
+        return None
+    found = [item for item in map(assignment, node.items) if item is not None]
+    names = {item.name for item in found if _names_one_point(item.name)}
+    if not len(names) == len(found) == len(node.items) or not _lists_points(
+        Set(tuple(item.value for item in found if len(item.members) == 1))
+    ):
+        return None
+    return Listing(tuple(item.value for item in found), node.joiners)
+
+
+def _names_one_point(name: Node) -> bool:
+    return isinstance(name, Symbol) and name.name[0].isupper()
 
 
 def _grouped(node: Listing, relations: Sequence[Relation]) -> Node:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Final
 
@@ -58,3 +59,16 @@ def _joined(factors: tuple[Node, ...]) -> str | None:
     if any(isinstance(a, Number) and isinstance(b, Number) for a, b in pairwise(factors)):
         return None
     return None if None in parts else "".join(filter(None, parts))
+
+
+_NAMES_A_BASE: Final = re.compile(
+    r"\bbase\b|_\{?\d|\b(?:binary|ternary|octal|hex(?:adecimal)?)\b|\bbasis\b", re.IGNORECASE
+)
+
+
+def based_for_value(ours: Based, gold: Node, terms: Terms) -> Decision:
+    """Compare `1101_2` with a reference without a base: the question must ask for one."""
+    decision = for_based(gold, ours, terms)
+    if not decision.is_equal or ours.base == 10 or _NAMES_A_BASE.search(terms.prompt or ""):
+        return decision
+    return undecided(f"base {ours.base} for a number without a base")

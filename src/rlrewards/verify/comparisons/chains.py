@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Final
 
 import flint
@@ -17,6 +18,7 @@ from rlrewards.verify.comparisons.ends import ball
 from rlrewards.verify.comparisons.exactly import different, strictly
 from rlrewards.verify.comparisons.measures import quantity
 from rlrewards.verify.comparisons.rewriting import in_radians, is_degree, rebuilt, scaled
+from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
 from rlrewards.verify.tree import (
@@ -77,16 +79,20 @@ def _same(ours: Node, gold: Node, terms: Terms, *, is_last: bool) -> Decision:
     left, right = rebuilt(ours, _spelt_out), rebuilt(gold, _spelt_out)
     if is_last and isinstance(left, Measure) and not _marks(right):
         left = left.operand
-    conventions = replace(
-        terms.conventions,
+    strict = strictly(terms.under(_of_chains(terms.conventions)))
+    return compare_nodes(left, right, strict.inside())
+
+
+@lru_cache(maxsize=64)
+def _of_chains(conventions: Conventions) -> Conventions:
+    return replace(
+        conventions,
         units="required",
         percent=False,
         optional_base=False,
         solved_relations=False,
         ignore_case=False,
     )
-    strict = strictly(replace(terms, conventions=conventions))
-    return compare_nodes(left, right, strict.inside())
 
 
 def _spelt_out(node: Node) -> Node:

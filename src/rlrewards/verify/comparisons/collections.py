@@ -123,7 +123,8 @@ def _items(
         return in_order(found, items, terms)
     decision = matched(found, items, terms, as_sets=as_sets)
     if decision.is_equal and terms.conventions.multiplicity and isinstance(ours, Set):
-        return different("a set for a list that repeats") if _repeats(items, terms) else decision
+        shorter = len(found) < len(items) and _repeats(items, terms)
+        return different("a set for a list that repeats") if shorter else decision
     if decision.is_equal and _are_statements(items) and _joined_otherwise(ours, gold):
         return undecided("names joined by `and` for names joined by `or`")
     has_relations = any(isinstance(item, Relation) for item in (*items, *found))
@@ -172,6 +173,8 @@ def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
             return different("other names are given values")
         names = [*gold]
         return in_order([other[name] for name in names], [gold[name] for name in names], terms)
+    if isinstance(ours, Listing) and all(isinstance(item, Bracket) for item in ours.items):
+        return in_order(ours.items, in_alphabet(gold), terms)
     value = value_of(ours, terms)
     if isinstance(value, Decision):
         return value

@@ -7,8 +7,19 @@ from typing import Any, Final
 from rlrewards.verify.comparisons.rewriting import bare
 from rlrewards.verify.enclose import NO_VALUE, enclose
 from rlrewards.verify.exact import canonical, rational
+from rlrewards.verify.rationals import ONE, ZERO
 from rlrewards.verify.survey import survey
-from rlrewards.verify.tree import INFINITY, Negative, Node, symbols_of, walk
+from rlrewards.verify.tree import (
+    INFINITY,
+    PI,
+    Negative,
+    Node,
+    Number,
+    Product,
+    Quotient,
+    symbols_of,
+    walk,
+)
 
 PRECISIONS: Final = (96, 768)
 
@@ -51,9 +62,31 @@ def order(left: Node, right: Node) -> int:
     values = rational(plain[0]), rational(plain[1])
     if values[0] is not None and values[1] is not None:
         return int(values[0] > values[1]) - int(values[0] < values[1])
+    turns = multiple_of_pi(plain[0]), multiple_of_pi(plain[1])
+    if turns[0] is not None and turns[1] is not None:
+        return int(turns[0] > turns[1]) - int(turns[0] < turns[1])
     if canonical(plain[0]) == canonical(plain[1]):
         return 0
     return _by_balls(plain[0], plain[1])
+
+
+def multiple_of_pi(node: Node) -> Any:
+    """Return the rational q in qπ, None where an end is nothing of the kind."""
+    if node == PI:
+        return ONE
+    if isinstance(node, Negative):
+        inside = multiple_of_pi(node.operand)
+        return None if inside is None else -inside
+    if isinstance(node, Quotient):
+        inside, under = multiple_of_pi(node.over), rational(node.under)
+        return None if inside is None or not under else inside / under
+    if isinstance(node, Product) and len(node.factors) == 2:
+        left, right = node.factors
+        factor, inside = rational(left), multiple_of_pi(right)
+        if factor is None:
+            factor, inside = rational(right), multiple_of_pi(left)
+        return None if factor is None or inside is None else factor * inside
+    return ZERO if isinstance(node, Number) and node.value == 0 else None
 
 
 def _by_balls(left: Node, right: Node) -> int:

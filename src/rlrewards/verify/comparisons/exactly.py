@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from rlrewards.verify import decision
+from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.verdict import Tier
 
@@ -29,8 +31,13 @@ def undecided(why: str) -> Decision:
 
 def strictly(terms: Terms) -> Terms:
     """Return the terms under which numbers are equal only if they are, in any form."""
-    strict = replace(
-        terms.conventions,
+    return terms.under(_strict(terms.conventions))
+
+
+@lru_cache(maxsize=64)
+def _strict(conventions: Conventions) -> Conventions:
+    return replace(
+        conventions,
         rel_tol=0.0,
         significant=None,
         reference_digits=None,
@@ -38,7 +45,6 @@ def strictly(terms: Terms) -> Terms:
         form="any",
         integration_constants=False,
     )
-    return replace(terms, conventions=strict)
 
 
 def if_equal(decided: Decision, otherwise: str) -> Decision:

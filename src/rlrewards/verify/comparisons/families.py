@@ -209,7 +209,9 @@ def _shifted(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decisi
         return undecided(why)
     shifted = [_counted_alike(item, other) for item, other in zip(ours, gold, strict=True)]
     known = [item for item in shifted if item is not None]
-    return if_equal(in_order(known, gold, terms), why) if len(known) == len(ours) else undecided(why)
+    if len(known) < len(ours):
+        return undecided(why)
+    return if_equal(in_order(known, gold, terms), why)
 
 
 def _counted_alike(ours: Node, gold: Node) -> Node | None:
@@ -217,20 +219,18 @@ def _counted_alike(ours: Node, gold: Node) -> Node | None:
 
     The first item that depends on k says what s is; the others have to follow.
     """
-    assert isinstance(ours, Bracket) and isinstance(gold, Bracket)
-    for one, other in zip(ours.items, gold.items, strict=False):
-        lines = _line(one), _line(other)
-        if lines[0] is None or lines[1] is None:
+    for one, other in zip(ours.children(), gold.children(), strict=False):
+        line, target = _line(one), _line(other)
+        if line is None or target is None:
             return None
-        (start, period), (origin, unit) = lines
-        step = _multiple(period, unit)
-        shift = None if step is None else _multiple(difference(origin, start), period)
-        if step == 0:
-            continue
-        if step is None or shift is None or abs(step) != 1 or shift.q != 1:
+        step = _multiple(line[1], target[1])
+        if step is None or abs(step) > 1:
             return None
-        counter = Sum((number(shift), Product((number(step), BOUND))))
-        return substituted(ours, BOUND, counter)
+        if step != 0:
+            shift = _multiple(difference(target[0], line[0]), line[1])
+            whole = shift is not None and abs(step) == 1 and shift.q == 1
+            counter = Sum((number(shift or 0), Product((number(step), BOUND))))
+            return substituted(ours, BOUND, counter) if whole else None
     return None
 
 

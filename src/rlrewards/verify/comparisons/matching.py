@@ -56,7 +56,9 @@ def _as_sets(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decisi
             if _all_numbers([*left, *right])
             else undecided(f"{len(right)} items to be paired")
         )
-    table = _table(left, right, terms) if left else different("no items")
+    twins = {_key(item) for item in left}
+    alone = [item for item in right if _key(item) not in twins]
+    table = _table(left, alone, terms) if left else different("no items")
     if isinstance(table, Decision):
         return table
     left, right = _distinct(left, terms), _distinct(right, terms)

@@ -25,6 +25,7 @@ from rlrewards.verify.tree import (
     Union,
     Without,
     Words,
+    symbols_of,
     walk,
 )
 
@@ -63,7 +64,7 @@ def described(node: Node, value: Node) -> Node | None:
     is what the question asks for; `A^{-1}` and `2A` are names of matrices, `A \cap B` one of a set.
     """
     if isinstance(node, Standing):
-        return _derivative(node) if node.kind == "derivative" else node
+        return _derivative(node) if node.kind == "derivative" else _closed(node)
     if isinstance(node, Call) and node.name == "abs" and len(node.arguments) == 1:
         return _length(node.arguments[0])
     if isinstance(node, Product) and len(node.factors) == 2:
@@ -97,6 +98,13 @@ def _derivative(node: Standing) -> Node:
     if node.marks == "" and isinstance(node.body, Symbol):
         return Symbol(node.body.name + "'")
     return node
+
+
+def _closed(node: Standing) -> Node | None:
+    """Return what has no letter but its own: others may stand in an equation that was given."""
+    bound = frozenset() if node.variable is None else symbols_of(node.variable)
+    is_open = any(isinstance(item, Apply) for item in walk(node)) or symbols_of(node) - bound
+    return None if is_open else node
 
 
 def _titled(title: Node, inside: Node) -> Node | None:

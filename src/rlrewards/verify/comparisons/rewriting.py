@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import flint
 
+from rlrewards.verify.survey import kinds_of
 from rlrewards.verify.tree import (
     PI,
     Approximate,
@@ -27,13 +28,18 @@ from rlrewards.verify.tree import (
     Quotient,
     Ratio,
     Sum,
-    walk,
 )
 from rlrewards.verify.units import Unit
 
 DEGREE: Final = "angle"
 MARKS: Final = (Approximate, Percent, Measure, PlusMinus, Ratio, Based)
 """Expressions that are more than their value."""
+
+
+PLAIN: Final = frozenset(Expression.__subclasses__()) - {*MARKS}
+"""Expressions that are nothing but their value."""
+
+_PLAIN_INSIDE: Final = PLAIN | {Matrix}
 
 
 def number(value: Any) -> Number:
@@ -120,6 +126,4 @@ def is_plain(node: Node) -> bool:
 
     Matrices may stand in it, as that of a determinant does.
     """
-    return all(
-        isinstance(item, Expression | Matrix) and not isinstance(item, MARKS) for item in walk(node)
-    ) and not isinstance(node, Matrix)
+    return type(node) is not Matrix and kinds_of(node) <= _PLAIN_INSIDE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from rlrewards.verify.comparisons.bases import based_for_value
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import family_for_value
@@ -15,6 +16,7 @@ from rlrewards.verify.comparisons.vectors import matrix_of, named_point, tuple_o
 from rlrewards.verify.comparisons.words import compare_words, spelt_number, text_of
 from rlrewards.verify.decision import Decision, Terms, all_of
 from rlrewards.verify.exact import rational
+from rlrewards.verify.survey import Survey
 from rlrewards.verify.tree import (
     Apply,
     Based,
@@ -35,6 +37,7 @@ from rlrewards.verify.tree import (
     Words,
     symbols_of,
 )
+from rlrewards.verify.values import compare_values
 from rlrewards.verify.verdict import Status, Tier
 
 MAX_WRITTEN: Final = 6
@@ -48,8 +51,7 @@ def for_value(ours: Node, gold: Node, terms: Terms) -> Decision:
     if isinstance(ours, Ratio):
         return ratio_for_value(ours, gold, terms)
     if isinstance(ours, Based):
-        # The row of bases is symmetric.
-        return compare_nodes(gold, ours, terms)
+        return based_for_value(ours, gold, terms)
     if isinstance(ours, Expression):
         return _expressions(ours, gold, terms)
     if isinstance(ours, Relation):
@@ -69,8 +71,19 @@ def for_value(ours: Node, gold: Node, terms: Terms) -> Decision:
     return different(f"a {type(ours).__name__.lower()} for one value")
 
 
+def compare_plain(
+    ours: Node, gold: Node, terms: Terms, facts: tuple[Survey, Survey]
+) -> Decision:
+    """Compare two expressions without marks, of which the surveys are known."""
+    return _or_arranged(ours, gold, terms, compare_values(ours, gold, terms, facts=facts))
+
+
 def _expressions(ours: Node, gold: Node, terms: Terms) -> Decision:
-    decision = compare_measured(ours, gold, terms)
+    return _or_arranged(ours, gold, terms, compare_measured(ours, gold, terms))
+
+
+def _or_arranged(ours: Node, gold: Node, terms: Terms, decision: Decision) -> Decision:
+    """Take vectors and named points apart where the values tell nothing."""
     if decision.status is not Status.UNDECIDED or (target := _arranged(gold)) is None:
         return decision
     if isinstance(target, Bracket) and (found := named_point(ours)) is not None:
