@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 import rlrewards as rr
 from rlrewards.verify.boxes import MAX_BRACES, closing_brace
-from rlrewards.verify.extract import MAX_READ, Text, find_answer
+from rlrewards.verify.extract import Text, find_answer
+from rlrewards.verify.plain_answer import MAX_READ
 
 OPTIONS = {"A": "Aspirin", "B": "Metformin", "C": "Insulin"}
 
@@ -286,5 +287,5 @@ def test_plain_answers_are_what_the_rules_find(parts):
     completion = "".join(parts)
     found = find_answer(completion)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("rlrewards.verify.extract._plain_answer", lambda *_: None)
+        patch.setattr("rlrewards.verify.extract.plain_answer", lambda *_: None)
         assert find_answer(completion) == found

@@ -587,7 +587,7 @@ class TestEverydayNotation:
         "text",
         ["①③", "⒈3", "{x | x}", "5 cos", "x=1 \\\\ 2", "one hundred hundred", "two or three",
          "one million and", "0.33...", "1, 2, 3, ...", "6 positive", "6 negative", "six wrong",
-         "one half half", "5 (base 40)", "all real numbers except"],
+         r"\vec a\cdot\vec b\cdot\vec c", r"\vec a\cdot" * 700 + r"\vec a", "one half half", "5 (base 40)", "all real numbers except"],
     )  # fmt: skip
     def test_is_not_guessed(self, text):
         assert isinstance(parse(text), Unparsed)

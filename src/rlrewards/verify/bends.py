@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from flint import fmpq
 
+from rlrewards.verify.canonical import canonical
 from rlrewards.verify.enclose import NO_VALUE, enclose
 from rlrewards.verify.kinks import bending, edges, steps
 from rlrewards.verify.rationals import Values, rational
@@ -98,20 +99,25 @@ def bends(node: Node) -> list[Bend]:
     """Return the bends of an expression whose places cannot be worked out."""
     found: dict[Bend, None] = {}
     for part in walk(node):
-        is_root = isinstance(part, Root | Power)
         for inner in bending(part):
-            if not is_elusive(inner):
-                continue
-            squares = [*_squares(inner)] if is_root else []
-            if squares:
-                found |= dict.fromkeys(Bend(base, False, False) for base in squares)
-            elif steps(part):
-                found[Bend(inner, True, False)] = None
-            else:
-                # Each factor has to change its sign, and so does the product.
-                parts = [*_factors(inner)] + ([] if is_root else [inner])
-                found |= dict.fromkeys(Bend(item, False, is_root) for item in parts)
+            if is_elusive(inner):
+                found |= dict.fromkeys(_bends_by(inner, part))
     return [*found]
+
+
+def _bends_by(inner: Node, part: Node) -> Iterator[Bend]:
+    """Yield what has to change its sign: a product, each of its factors, what is squared in it."""
+    if steps(part):
+        yield Bend(inner, True, False)
+        return
+    is_root = isinstance(part, Root | Power)
+    factors = _factors(inner)
+    squares = [factor for factor, times in factors if times % 2 == 0]
+    yield Bend(inner, False, is_root)
+    for factor, times in factors:
+        yield Bend(factor, False, is_root and times % 2 == 1)
+    if is_root and len(squares) > 1:
+        yield Bend(Product(tuple(squares)), False, False)
 
 
 def is_elusive(inner: Node) -> bool:
@@ -134,32 +140,25 @@ def _divides(node: Node) -> bool:
     return isinstance(node, Quotient) and bool(symbols_of(node.under))
 
 
-def _factors(node: Node) -> Iterator[Node]:
-    """Yield the factors of a product that have variables: its sign is theirs."""
-    if isinstance(node, Product):
-        for factor in node.factors:
-            yield from _factors(factor)
-    elif isinstance(node, Quotient):
-        yield from _factors(node.over)
-        yield from _factors(node.under)
-    elif isinstance(node, Negative):
-        yield from _factors(node.operand)
-    elif isinstance(node, Power) and (exponent := rational(node.exponent)) is not None:
-        if exponent.p % 2:
-            yield from _factors(node.base)
-    elif symbols_of(node):
-        yield node
+def _factors(node: Node) -> list[tuple[Node, int]]:
+    """Return the factors of a product that have variables, and how often each stands there."""
+    found: dict[str, tuple[Node, int]] = {}
+    for factor, times in _times(node, 1):
+        key = canonical(factor)
+        found[key] = (factor, found.get(key, (factor, 0))[1] + abs(times))
+    return [*found.values()]
 
 
-def _squares(node: Node) -> Iterator[Node]:
-    """Yield what stands squared as a factor: its root is |…|."""
+def _times(node: Node, times: int) -> Iterator[tuple[Node, int]]:
     if isinstance(node, Product | Quotient | Negative):
         for part in below(node):
-            yield from _squares(part)
-    elif isinstance(node, Power):
-        exponent = rational(node.exponent)
-        if exponent is not None and exponent.q == 1 and exponent.p % 2 == 0:
-            yield from (item for item in _factors(node.base) if is_elusive(item))
+            yield from _times(part, times)
+        return
+    exponent = rational(node.exponent) if isinstance(node, Power) else None
+    if isinstance(node, Power) and exponent is not None and exponent.q == 1 and exponent != 0:
+        yield from _times(node.base, times * int(min(abs(exponent), _MOST_FACTORS)))
+    elif symbols_of(node):
+        yield node, times
 
 
 # ---------------------------------------------------------------------------------------------

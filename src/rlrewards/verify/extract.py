@@ -25,35 +25,26 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 from rlrewards.verify.boxes import (
     Box,
     Span,
     boxes_in,
-    closing_brace,
     first_box,
     is_touched,
     trimmed,
 )
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
+from rlrewards.verify.plain_answer import MAX_READ, Found, plain_answer
 from rlrewards.verify.verdict import Answer
 
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
-MAX_READ = 200_000
 MAX_BOXES = 50
 MAX_BLOCKS = 200
 PHRASE_WINDOW = 40_000
 LENIENT_WINDOW = 20_000
 MAX_NORMALIZED = 10_000
-
-
-class Found(NamedTuple):
-    """What extraction found: an answer, or the reason why there is none."""
-
-    answer: Answer | None
-    why: str = ""
 
 
 class Text:
@@ -140,7 +131,7 @@ def find_answer(
     >>> find_answer(r"<think>\boxed{17}</think> so \boxed{18}").answer
     Answer(text='18', span=(36, 38), rule='boxed')
     """
-    if not prefilled_think and (plain := _plain_answer(completion, options, reasoning_tags)):
+    if not prefilled_think and (plain := plain_answer(completion, options, reasoning_tags)):
         return plain
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
@@ -153,59 +144,6 @@ def find_answer(
         if found is not None:
             return found
     return Found(None, "no final answer found")
-
-
-def _plain_answer(
-    completion: str, options: Mapping[str, str] | None, tags: tuple[str, str]
-) -> Found | None:
-    """Return the answer of a completion that ends in the plainest ways, without the rules below.
-
-    They would find the same; None where they have to decide.
-    """
-    has_angle = "<" in completion
-    if len(completion) > MAX_READ:
-        return None
-    for tag in tags:
-        if (has_angle or tag[0] != "<") and tag in completion:
-            return None
-    found = _final_number(completion, has_angle) if options is None else None
-    return found if found or has_angle else _lone_box(completion)
-
-
-_PLAIN_END = re.compile(r"[ \t]*(A:|####)[ \t]*(-?\d[\d,]{0,30}(?:\.\d{1,30})?)\Z")
-
-
-def _final_number(completion: str, has_angle: bool) -> Found | None:
-    """Return the number of a last line `A: 18` or `#### 18` where nothing else marks an answer."""
-    end = _PLAIN_END.match(completion, completion.rfind("\n") + 1)
-    if end is None or "\\" in completion:
-        return None
-    if has_angle and "answer" in completion.lower():
-        return None
-    if end[1] == "A:":
-        if "####" in completion or not completion.isascii():
-            return None
-        return Found(Answer(end[2], end.span(2), "phrase"))
-    return Found(Answer(end[2], end.span(2), "hashes"))
-
-
-def _lone_box(completion: str) -> Found | None:
-    r"""Return what the only box of a text without tags holds."""
-    at = completion.rfind("\\boxed")
-    if at < 0 or completion[at + 6 : at + 7] != "{":
-        return None
-    is_only = completion.find("box") == at + 1 and completion.find("box", at + 2) < 0
-    if not is_only and (completion.find("\\boxed", 0, at) >= 0 or "\\fbox" in completion):
-        return None
-    end = completion.find("}", at)
-    if completion.find("{", at + 7, end) >= 0 or completion.find("\\", at + 7, end) >= 0:
-        end = closing_brace(completion, at + 6, len(completion)) or -1
-    if end < 0 or is_touched(completion, (at, end + 1)):
-        return None
-    start, stop = trimmed(completion, (at + 7, end))
-    if start == stop:
-        return None
-    return Found(Answer(completion[start:stop], (start, stop), "boxed"))
 
 
 _END_TOKENS = re.compile(r"(?:\s{0,9}(?:<\|[A-Za-z_]{1,30}\|>|</s>|<eos>|<pad>)){1,20}\s{0,9}\Z")

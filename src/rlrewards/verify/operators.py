@@ -95,6 +95,8 @@ def _product(parser: Parser, text: str, left: Node, last: str) -> Node:
     if text == "/":
         return Quotient(left, right)
     if text != "*":
+        if last in ("×", "⋅"):
+            parser.fail("brackets around a product of vectors", known=True)
         return _of_vectors(text, left, right, last)
     return Product((*_factors(left, last), right))
 

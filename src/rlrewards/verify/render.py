@@ -165,8 +165,9 @@ def _apply(node: Apply) -> str:
 
 def _vector(node: Node) -> str:
     """Render a factor of a dot or a cross product; a letter is bold, since it is a vector."""
-    is_letter = isinstance(node, Symbol | Constant) and len(node.name) == 1
-    return rf"\mathbf{{{node.name}}}" if is_letter else _in(node, _ATOM)
+    if isinstance(node, Symbol | Constant) and len(node.name) == 1:
+        return rf"\mathbf{{{node.name}}}"
+    return _in(node, _ATOM)
 
 
 _STANDING: Final = {"sum": r"\sum", "product": r"\prod", "integral": r"\int", "limit": r"\lim"}

@@ -59,9 +59,9 @@ _COLUMNS: Final = re.compile(r"\s*\{[lcr|\s@{}!]*?\}(?=[^}]|$)")
 _RAISED: Final = re.compile(r"\^\s*(?:\\(?:circ|degree)(?![A-Za-z])|\{\s*\\(?:circ|degree)\s*\})")
 _INVISIBLE: Final = re.compile(r"\s*\.")
 _VECTOR: Final = r"\\(?:vec|overrightarrow|mathbf|boldsymbol|bm|hat|widehat)(?![A-Za-z])\s*"
-_VECTOR_BEHIND: Final = re.compile(rf"[\s({{|]*(?:\\left\s*[(|]\s*)?{_VECTOR}\{{?\s*[A-Za-z]")
+_VECTOR_BEHIND: Final = re.compile(rf"[\s(]*(?:\\left\s*\([\s(]*)?{_VECTOR}\{{?\s*[A-Za-z]")
 _VECTOR_BEFORE: Final = re.compile(
-    rf"{_VECTOR}(?:[A-Za-z]|\{{\s*[A-Za-z]{{1,2}}\s*\}})(?:_\w|_\{{\w+\}})?(?:\\right|[\s)}}|])*\Z"
+    rf"{_VECTOR}(?:[A-Za-z]|\{{\s*[A-Za-z]{{1,2}}\s*\}})(?:_\w|_\{{\w+\}})?(?:\\right|[\s)])*\Z"
 )
 _ANGLE: Final = re.compile(r"\s*([<>])")
 _ROW_GAP: Final = re.compile(r"\s*\[\s*-?[\d.]+\s*(?:pt|ex|em|mm|cm)\s*\]")

@@ -75,7 +75,7 @@ def least_log2(node: Node, values: Values) -> float:
     if isinstance(node, Root):
         degree = most_log2(node.degree, values)
         size = least_log2(node.radicand, values)
-        return size / 2**degree if 0 <= size and degree < 60 else _UNKNOWN
+        return size / 2**degree if size >= 0 and degree < 60 else _UNKNOWN
     if isinstance(node, Product):
         sizes = [least_log2(factor, values) for factor in node.factors]
         return sum(sizes) if min(sizes) >= 0 else _UNKNOWN

@@ -27,13 +27,14 @@ class Node:
 
     def children(self) -> Iterator[Node]:
         """Yield the nodes directly below, in the order in which they were written."""
-        for name in _parts(type(self)):
+        kind: Any = type(self)
+        for name in _parts(kind):
             yield from _nodes(getattr(self, name))
 
 
 @cache
-def _parts(kind: type[Node]) -> tuple[str, ...]:
-    """Return the names of the fields that hold nodes."""
+def _parts(kind: Any) -> tuple[str, ...]:
+    """Return the names of the fields of a class that hold nodes."""
     return tuple(item.name for item in fields(kind) if "Node" in str(item.type))
 
 
@@ -49,7 +50,8 @@ def walk(node: Node) -> list[Node]:
     """Return a node and all that stand below it, parents first."""
     found = [node]
     for top in found:  # it grows as it goes
-        for name in _parts(type(top)):
+        kind: Any = type(top)
+        for name in _parts(kind):
             value = getattr(top, name)
             if isinstance(value, Node):
                 found.append(value)

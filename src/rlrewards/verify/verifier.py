@@ -28,8 +28,9 @@ from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.echo import is_echo
-from rlrewards.verify.extract import Found, find_answer
+from rlrewards.verify.extract import find_answer
 from rlrewards.verify.many import grade_many
+from rlrewards.verify.plain_answer import Found
 from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict

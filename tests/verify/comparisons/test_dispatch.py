@@ -42,6 +42,15 @@ NODES = [
     tree.Ratio((ONE, TWO)),
     tree.Listing((ONE, X)),
     tree.Listing((ONE, tree.Relation((X, ONE), ("<",))), frozenset({"or"})),
+    Sum((tree.Named("reals"), tree.Negative(Set((ONE,))))),
+    tree.Product((TWO, tree.Matrix(((ONE, X), (X, TWO))))),
+    Sum((tree.Matrix(((ONE,), (X,))), tree.Product((X, Bracket("(", (ONE, TWO), ")"))))),
+    tree.Power(Bracket("(", (ONE, TWO), ")"), Symbol("T")),
+    Sum((Symbol("i"), tree.Product((TWO, Symbol("j"))))),
+    tree.Listing((tree.Measure(TWO, UNITS["m"]), tree.Measure(TWO, UNITS["cm"]))),
+    tree.Listing((tree.Power(X, TWO), tree.Relation((X, ONE), (">",)))),
+    tree.Relation((tree.Call("abs", (Symbol("AB"),)), ONE), ("=",)),
+    tree.Relation((tree.Standing("integral", X, X), Sum((X, Symbol("C")))), ("=",)),
     Bracket("(", (ONE, TWO), ")"),
     Bracket("]", (X, TWO), "["),
     Set(()),
@@ -91,7 +100,11 @@ def test_what_is_equal_among_all_pairs():
         if index < other and compare_nodes(ours, gold, TERMS).is_equal
     }
     assert equal == {
-        "Number Relation",  # 1 and x = 1
+        "Number Relation",  # 1 and x = 1, 1 and |AB| = 1
+        "Power Listing",  # x² and x², x > 1
+        "Power Bracket",  # (1, 2)ᵀ and (1, 2)
+        "Power Sum",  # (1, 2)ᵀ and i + 2j
+        "Sum Bracket",  # i + 2j and (1, 2)
         "Percent Approximate",  # 2 % and ≈ 2
         "Measure Approximate",  # 2 cm and ≈ 2
         "Listing Set",

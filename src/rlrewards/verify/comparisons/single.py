@@ -71,9 +71,7 @@ def for_value(ours: Node, gold: Node, terms: Terms) -> Decision:
     return different(f"a {type(ours).__name__.lower()} for one value")
 
 
-def compare_plain(
-    ours: Node, gold: Node, terms: Terms, facts: tuple[Survey, Survey]
-) -> Decision:
+def compare_plain(ours: Node, gold: Node, terms: Terms, facts: tuple[Survey, Survey]) -> Decision:
     """Compare two expressions without marks, of which the surveys are known."""
     return _or_arranged(ours, gold, terms, compare_values(ours, gold, terms, facts=facts))
 

@@ -77,7 +77,7 @@ def _sign(node: Node, values: dict[str, Any]) -> int:
         ball = enclose(node, values, bits=BITS)
     except (NoValueError, ZeroDivisionError, OverflowError):
         return 0
-    return (ball > 0) - (ball < 0)
+    return int(ball > 0) - int(ball < 0)
 
 
 def _is_defined(node: Node, values: dict[str, Any]) -> bool:
