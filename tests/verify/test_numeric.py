@@ -120,7 +120,7 @@ FUNCTIONS = [
     ("x", r"\max(x, 10-x^2)", DIFFERENT),
     ("e^x", "e^x+10^{-1000}", DIFFERENT),
     ("x", r"x+\lfloor \frac{x^2}{10^{30}}\rfloor", DIFFERENT),
-    ("e^x", "10^{300}-|e^x-10^{300}|", UNDECIDED),
+    ("e^x", "10^{300}-|e^x-10^{300}|", DIFFERENT),
     ("|x|", r"x+\ln x-\ln x", UNDECIDED),
     (r"\ln x^2", r"2\ln x", UNDECIDED),
     (r"\sin^2 x+\cos^2 x+y", "1+y", UNDECIDED),

@@ -437,6 +437,14 @@ class TestRoundTrip:
         tree = parse(text)
         assert parse(render(tree)) == tree
 
+    @pytest.mark.parametrize(
+        "text",
+        ["1/" * 900 + "1", "1/1*" * 900 + "1", "5" + "%" * 900, r"x\setminus y" * 500,
+         r"\mathbb{R}" + r"-\{1\}" * 900, r"\vec a\cdot" * 700 + r"\vec a"],
+    )  # fmt: skip
+    def test_a_chain_that_nests_is_bounded(self, text):
+        assert parse(text).known
+
     @given(st.text(max_size=60))
     @settings(max_examples=300, deadline=None)
     def test_no_text_raises(self, text):

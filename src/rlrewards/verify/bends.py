@@ -15,7 +15,7 @@ from flint import fmpq
 
 from rlrewards.verify.canonical import canonical
 from rlrewards.verify.enclose import NO_VALUE, enclose
-from rlrewards.verify.kinks import bending, edges, steps
+from rlrewards.verify.kinks import bending, edges, is_elusive, steps
 from rlrewards.verify.rationals import Values, rational
 from rlrewards.verify.survey import below
 from rlrewards.verify.tree import (
@@ -120,28 +120,8 @@ def _bends_by(inner: Node, part: Node) -> Iterator[Bend]:
         yield Bend(Product(tuple(squares)), False, False)
 
 
-def is_elusive(inner: Node) -> bool:
-    """Whether it has variables and is no polynomial in them."""
-    if not symbols_of(inner):
-        return False
-    for part in walk(inner):
-        if isinstance(part, Call | Root) and symbols_of(part):
-            return True
-        if isinstance(part, Power) and symbols_of(part):
-            exponent = rational(part.exponent)
-            if exponent is None or exponent.q != 1:
-                return True
-        if isinstance(part, Sum) and any(_divides(item) for item in walk(part)):
-            return True
-    return False
-
-
-def _divides(node: Node) -> bool:
-    return isinstance(node, Quotient) and bool(symbols_of(node.under))
-
-
 def _factors(node: Node) -> list[tuple[Node, int]]:
-    """Return the factors of a product that have variables, and how often each stands there."""
+    """Return the factors of a product that have variables; even numbers for what is squared."""
     found: dict[str, tuple[Node, int]] = {}
     for factor, times in _times(node, 1):
         key = canonical(factor)
@@ -156,7 +136,7 @@ def _times(node: Node, times: int) -> Iterator[tuple[Node, int]]:
         return
     exponent = rational(node.exponent) if isinstance(node, Power) else None
     if isinstance(node, Power) and exponent is not None and exponent.q == 1 and exponent != 0:
-        yield from _times(node.base, times * int(min(abs(exponent), _MOST_FACTORS)))
+        yield from _times(node.base, times * (1 if exponent.p % 2 else 2))
     elif symbols_of(node):
         yield node, times
 

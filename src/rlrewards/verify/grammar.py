@@ -48,6 +48,9 @@ from rlrewards.verify.tree import (
 )
 
 MAX_DEPTH: Final = 48
+MAX_CHAIN: Final = 40
+"""Operators in a row of which each takes all before it as its operand: 1/2/2/2."""
+_NESTING: Final = frozenset(["/", "mod", "∖", "∪", "∩", *"^!°'%_"])
 _SET_NODES: Final = (Bracket, Builder, Named, Set, Union, Without)
 
 _BETWEEN: Final = {
@@ -85,6 +88,7 @@ class Parser:
         self.ambiguous = False
         self.at = 0
         self.depth = 0
+        self.chained = 0
         self.open_bars: list[str] = []
         self.integrals = 0
         self.bound: set[str] = set()
@@ -130,6 +134,12 @@ class Parser:
         """Stop: this was expected, and something else stands here."""
         raise ParseError(self.token.start, expected, known=known)
 
+    def chain(self) -> None:
+        """Count an operator that nests what stands before it, so that no tree is too deep."""
+        self.chained += 1
+        if self.chained > MAX_CHAIN:
+            self.fail(f"at most {MAX_CHAIN} operators in a row", known=True)
+
     def whole(self) -> Node:
         """Read all symbols as one answer."""
         tree = self._with_over(self.items())
@@ -168,6 +178,7 @@ class Parser:
         """Read an expression whose operators bind at least as tightly as `floor`."""
         left = self.operand(floor)
         last = ""
+        nested = False
         while True:
             token = self.token
             kind, text = token.kind, token.text
@@ -187,6 +198,10 @@ class Parser:
                 elif binding < floor:
                     break
                 else:
+                    if text in _NESTING:
+                        if nested:
+                            self.chain()
+                        nested = True
                     left, last = infix(self, text, left, last), text
                     continue
             elif text in _BETWEEN and self._is_between(text, left):

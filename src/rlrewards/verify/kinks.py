@@ -27,6 +27,7 @@ from rlrewards.verify.tree import (
     Root,
     Sum,
     Symbol,
+    symbols_of,
     walk,
 )
 
@@ -81,13 +82,16 @@ def _beyond(scale: Rational, names: list[str]) -> list[Values]:
 def _kinks(tree: Node) -> list[Node]:
     """Return what stands in |…| and roots where it is a sum: its zeros may be anywhere.
 
-    Of what goes in steps all is returned, since the first step of ⌊x²/10³⁰⌋ is far away.
+    Of what goes in steps all is returned, since the first step of ⌊x²/10³⁰⌋ is far away. What is no
+    polynomial is left to `bends`.
     """
     found: list[Node] = []
     for part in walk(tree):
         for inner in bending(part):
             kinds = [type(item) for item in walk(inner)]
-            if Symbol in kinds and (Sum in kinds or steps(part)):
+            if Symbol not in kinds or is_elusive(inner):
+                continue
+            if Sum in kinds or steps(part):
                 found.append(inner)
     return found
 
@@ -117,6 +121,26 @@ def _domain_of(part: Node) -> list[Node]:
     if isinstance(part, Call) and part.name in ("ln", "log"):
         return [part.arguments[0]]
     return []
+
+
+def is_elusive(inner: Node) -> bool:
+    """Whether it has variables and is no polynomial in them."""
+    if not symbols_of(inner):
+        return False
+    for part in walk(inner):
+        if isinstance(part, Call | Root) and symbols_of(part):
+            return True
+        if isinstance(part, Power) and symbols_of(part):
+            exponent = rational(part.exponent)
+            if exponent is None or exponent.q != 1:
+                return True
+        if isinstance(part, Sum) and any(_divides(item) for item in walk(part)):
+            return True
+    return False
+
+
+def _divides(node: Node) -> bool:
+    return isinstance(node, Quotient) and bool(symbols_of(node.under))
 
 
 def bending(part: Node) -> list[Node]:

@@ -129,16 +129,15 @@ def _at_points(pair: Pair, agreed_before: int = 0) -> Decision:
     needed = max(POINTS, 2 ** min(len(pair.names), 4))  # all combinations of signs
     needed = max(needed - agreed_before, min(needed, POINTS - 2))
     blank: list[Values] = []
-    for points in (rational_points(pair.names, draw), integer_points(pair.names, draw)):
+    rational_ones = rational_points(pair.names, draw, natural=pair.slow)
+    for points in (rational_ones, integer_points(pair.names, draw)):
         if len(blank) >= MANY_BLANKS and not _of_integers_only(pair, blank):
             break
         agreed, narrower = 0, False
         for point in points:
             decision = agree_at(pair, point, complex_=pair.complex_)
             if decision is None:
-                # A sequence need not be defined below 0.
-                is_sequence = bool(blank) and _is_negative(point)
-                narrower = narrower or (not is_sequence and is_narrower(pair, point))
+                narrower = narrower or (not _is_below_0(point) and is_narrower(pair, point))
                 blank.append(point)
                 continue
             if decision.is_different:
@@ -159,8 +158,9 @@ MANY_BLANKS: Final = 24
 """Points without a value from which a pair may be one of sequences."""
 
 
-def _is_negative(point: Values) -> bool:
-    return any(value < 0 for value in point.values())
+def _is_below_0(point: Values) -> bool:
+    """Whether whole numbers below 0 are in it, where a sequence need not be defined."""
+    return any(value < 0 and value.q == 1 for value in point.values())
 
 
 def _of_integers_only(pair: Pair, points: list[Values]) -> bool:

@@ -13,11 +13,13 @@ from rlrewards.verify.tree import (
     Apply,
     Bracket,
     Call,
+    Constant,
     Intersection,
     Listing,
     Named,
     Negative,
     Node,
+    Number,
     PlusMinus,
     Product,
     Quotient,
@@ -72,6 +74,7 @@ def _sum(parser: Parser, text: str, left: Node, last: str) -> Node:
         parser.fail("a term")
     right = parser.expression(SUM + 1)
     if text == "-" and _is_set(left) and isinstance(right, Set):
+        parser.chain()
         return Without(left, right)
     if text == "-":
         right = Negative(right)
@@ -168,6 +171,8 @@ def _is_power_behind(parser: Parser) -> bool:
 def marked(parser: Parser, node: Node) -> Node:
     """Read the powers and other marks behind a factor."""
     while parser.token.kind == "symbol" and BINDING.get(parser.token.text) == MARK:
+        if not isinstance(node, Number | Symbol | Constant):
+            parser.chain()
         node = marks.mark(parser, parser.token.text, node)
     return node
 

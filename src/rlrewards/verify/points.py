@@ -32,14 +32,16 @@ class Draw:
         return low + int.from_bytes(word) % (high - low + 1)
 
 
-def rational_points(names: list[str], draw: Draw) -> Iterator[Values]:
+def rational_points(names: list[str], draw: Draw, *, natural: bool = False) -> Iterator[Values]:
     """Points small and large, of every sign in turn, so that |x| is not taken for x.
 
-    Every fourth is a natural number, where the floor of x is x.
+    Every fourth is a natural number, where the floor of x is x; few are negative ones, where
+    (-1)^n |n| is not (-1)^n n, unless only `natural` ones are of use.
     """
     for index in range(TRIES):
         if index % 4 == 3:
-            yield {name: fmpq(draw.between(1, 10 ** (2 + index % 3))) for name in names}
+            sign = -1 if index % 16 == 11 and not natural else 1
+            yield {name: fmpq(sign * draw.between(1, 10 ** (2 + index % 3))) for name in names}
             continue
         size = 10 ** (6 + index % 3)
         signs = index - index // 4

@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from rlrewards.verify.comparisons.rewriting import number
 from rlrewards.verify.exact import rational
+from rlrewards.verify.rationals import bits
 from rlrewards.verify.tree import (
     Apply,
     Bracket,
@@ -33,6 +34,8 @@ MAX_SIZE: Final = 8
 """Rows and columns of matrices that are multiplied."""
 
 MAX_ENTRIES: Final = 100
+MAX_BITS: Final = 1_000
+"""Longest numbers of two matrices that are multiplied, together."""
 
 _ONE: Final = number(1)
 
@@ -146,7 +149,7 @@ def _scalar_product(row: Sequence[Node], column: Sequence[Node]) -> Node | None:
     total: Any = 0
     for one, other in zip(row, column, strict=True):
         left, right = rational(one), rational(other)
-        if left is None or right is None:
+        if left is None or right is None or bits(left) + bits(right) > MAX_BITS:
             return None
         total += left * right
     return number(total)
