@@ -107,3 +107,14 @@ def test_digits_in_circles_are_no_digits(text):
 )
 def test_compatible_characters(text, plain):
     assert plain_unicode(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"), [("\u0661\u0662", "12"), ("\u0a6e.5", "8.5"), ("\U0001d7d9", "1")]
+)
+def test_digits_of_any_script(text, plain):
+    assert plain_unicode(text) == plain
+
+
+def test_a_circled_digit_is_none():
+    assert plain_unicode("\u2460\u2462") == "\u2460\u2462"

@@ -64,12 +64,13 @@ def plain_unicode(text: str) -> str:
 
 
 def _compatible(char: str) -> str:
-    """Return the plain form of a character; ① and ⒈ stay, since ①③ is not 13."""
+    """Return the plain form of a character: digits of any script; ① stays, since ①③ is not 13."""
     if char.isascii():
         return char
+    if unicodedata.category(char) == "Nd":
+        return str(unicodedata.decimal(char))
     plain = unicodedata.normalize("NFKC", char)
-    is_digit = unicodedata.category(char) == "Nd"
-    return char if not is_digit and any(map(str.isdecimal, plain)) else plain
+    return char if any(map(str.isdecimal, plain)) else plain
 
 
 def _is_invisible(char: str) -> bool:

@@ -40,7 +40,7 @@ from rlrewards.verify.tree import (
     symbols_of,
     walk,
 )
-from rlrewards.verify.units import Unit, words_of
+from rlrewards.verify.units import UNITS, Unit, words_of
 from rlrewards.verify.values import compare_values, is_numeral
 
 RADIANS: Final = frozenset({"rad", "radian", "radians"})
@@ -132,6 +132,7 @@ def compare_measured(ours: Node, gold: Node, terms: Terms) -> Decision:
     left, right = quantity(ours), quantity(gold)
     if left is None or right is None:
         return _with_marks_inside(ours, gold, terms)
+    left = _as_money(left, right)
     if terms.conventions.units == "required" and (left.unit is None) != (right.unit is None):
         return different("a unit on one side only")
     readings = _readings(left, right, terms)
@@ -145,6 +146,14 @@ def compare_measured(ours: Node, gold: Node, terms: Terms) -> Decision:
     if decision.is_equal and not _unit_is_vouched(left, right, terms):
         return undecided(f"the unit {_unit_name(left)}")
     return decision
+
+
+def _as_money(ours: Quantity, gold: Quantity) -> Quantity:
+    """Return pounds as money where the reference is in sterling."""
+    if gold.unit is None or ours.unit is None or gold.unit.dimension != "sterling":
+        return ours
+    is_pounds = ours.unit.name in ("pound", "pounds")
+    return replace(ours, unit=UNITS["£"]) if is_pounds else ours
 
 
 def _unit_name(item: Quantity) -> str:
