@@ -15,6 +15,18 @@ k\pi, k\in\mathbb{Z} ~ k\pi \text{ where } k \text{ is an integer}
 \{2k+1 \mid k\in\mathbb{Z}\} ~ \{x \mid x=2n+3, n\in\mathbb{Z}\}
 \{2k+1 \mid k\in\mathbb{Z}\} ~ x\equiv 1 \pmod 2
 (k\pi, k\pi+1), k\in\mathbb{Z} ~ (n\pi, n\pi+1), n\in\mathbb{Z}
+(2k\pi, 2k\pi+\pi), k\in\mathbb{Z} ~ (2n\pi-2\pi, 2n\pi-\pi), n\in\mathbb{Z}
+[k\pi-\frac\pi3, k\pi+\frac\pi6], k\in\mathbb{Z} ~ [\frac{2\pi}3-k\pi, \frac{7\pi}6-k\pi], k\in\mathbb{Z}
+(k, k^2), k\in\mathbb{Z} ~ (n+1, n^2+2n+1), n\in\mathbb{Z}
+(k\pi, 0), k\in\mathbb{Z} ~ (k\pi+\pi, 0), k\in\mathbb{Z}
+2k\pi<x<2k\pi+\pi, k\in\mathbb{Z} ~ 2n\pi<x<2n\pi+\pi, n\in\mathbb{Z}
+x\ne k\pi, k\in\mathbb{Z} ~ x\ne n\pi, n\in\mathbb{Z}
+\{(t,2t)\mid t\in\mathbb{R}\} ~ \{(s,2s)\mid s\in\mathbb{R}\}
+\{2k\mid k\in\mathbb{Z}, k>0\} ~ \{2n\mid n\in\mathbb{Z}, n>0\}
+\{(x,y)\mid x+2y=1\} ~ \{(a,b)\mid a+2b=1\}
+\sum_{i=1}^n x_i ~ \sum_{k=1}^n x_k
+\sum_{i=1}^n\sum_{j=1}^n a_{ij} ~ \sum_{p=1}^n\sum_{q=1}^n a_{pq}
+\sum_{k=1}^n(\sum_{k=1}^k k) ~ \sum_{k=1}^n(\sum_{j=1}^k j)
 \pm5 ~ 5,-5
 \pm5 ~ \{5,-5\}
 \mp5 ~ \pm5
@@ -41,6 +53,19 @@ OPEN = rows(r"""
 2n ~ 2k, k\in\mathbb{Z}
 k\pi, k\in\mathbb{Z} ~ n\pi, n\in\mathbb{N}
 k^2, k\in\mathbb{Z} ~ (n+1)^2, n\in\mathbb{Z}
+(k,2k), k\in\mathbb{Z} ~ (n,3n), n\in\mathbb{Z}
+(k,2k), k\in\mathbb{Z} ~ (2k,k), k\in\mathbb{Z}
+(k\pi, k), k\in\mathbb{Z} ~ (k\pi+\pi, k), k\in\mathbb{Z}
+(k\pi, k), k\in\mathbb{Z} ~ (-k\pi, k), k\in\mathbb{Z}
+(k\pi, 0), k\in\mathbb{Z} ~ [k\pi, 0), k\in\mathbb{Z}
+x>2 ~ x>2, x\in\mathbb{Z}
+x^2 ~ x^2, x\in\mathbb{N}
+k\pi ~ k\pi, k\in\mathbb{N}
+k\pi, 2k\pi, k\in\mathbb{Z} ~ x=k\pi, y=2k\pi, k\in\mathbb{Z}
+\{(x,y)\mid y=2x\} ~ \{(y,x)\mid y=2x\}
+\{(t,a)\mid t\in\mathbb{R}\} ~ \{(t,b)\mid t\in\mathbb{R}\}
+\{x\mid x>a\} ~ \{a\mid a>x\}
+\sum_{i=1}^n a_{ij} ~ \sum_{k=1}^n a_{ij}
 \pm1\pm\sqrt2 ~ \pm(1+\sqrt2)
 """)
 

@@ -237,4 +237,6 @@ def _members(ours: Set | Listing, gold: Set, terms: Terms) -> Decision:
     name, items = assigned_values(ours)
     if name is not None and terms.echoes:
         return different(IN_THE_QUESTION)
+    if _leaves_units_out(items, gold.items):
+        return in_order(items, gold.items, terms)
     return matched(items, gold.items, terms, as_sets=True)
