@@ -43,9 +43,7 @@ def weighted(
     # before the product, since whole / present overflows where the present weights are tiny.
     divisor = np.where(present == 0, np.nan, present)
     complete = ~np.logical_or.reduce(list(absent.values()))
-    return {
-        name: np.where(complete, term, term / divisor * whole) for name, term in terms.items()
-    }
+    return {name: np.where(complete, term, term / divisor * whole) for name, term in terms.items()}
 
 
 def streams_by_name(

@@ -116,6 +116,10 @@ OTHER_NAMES = [
     (r"\frac{dy}{dx}=5", r"\frac{dx}{dy}=5"),
     ("Range: [1,2]", "Domain: [1,2]"),
     ("a_5=3", "a_6=3"),
+    (r"\cos\pi=-1, \sin\pi=0", r"\cos\frac{3\pi}{2}=0, \sin\frac{3\pi}{2}=-1"),
+    (r"\cos\pi=-1, \sin\pi=0", "0, -1"),
+    ("m=2,b=3", "(3,2)"),
+    ("AB=5,BC=6", "6,5"),
     ("5", "Answer squared = 5"),
     ("5", r"\text{Wrong answer}=5"),
 ]
