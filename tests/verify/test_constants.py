@@ -4,7 +4,7 @@ import pytest
 from flint import fmpq
 
 import rlrewards as rr
-from rlrewards.verify.constants import coefficient, renamings, without_constant
+from rlrewards.verify.constants import are_arbitrary, coefficient, renamings, without_constant
 from rlrewards.verify.parse import parse
 from rlrewards.verify.rationals import rational
 from rlrewards.verify.tree import symbols_of
@@ -99,3 +99,23 @@ def test_renamings_are_few():
     assert len(renamings(frozenset({"A", "B", "C", "x"}), gold)) == 6
     assert renamings(frozenset({"A", "B", "x"}), gold) == []
     assert renamings(gold | {"c_4"}, gold | {"c_4"}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"C_1\cos x + C_2\sin x", True),
+        ("(C_1 + C_2 x)e^x", True),
+        (r"\frac{c_1}{x} + c_2 x^2 - c_3 + x", True),
+        (r"\frac{C_1 V}{C_1+C_2}", False),
+        (r"\frac{c_1}{c_2}x", False),
+        ("x(c_1-c_2)", False),
+        ("m c_1 + n c_2", False),
+        ("c_1 + c_2", False),
+        (r"c_1\sin 2x + c_2\sin x\cos x", False),
+        ("c_1 c_2 x", False),
+        ("c_1^2 x", False),
+    ],
+)
+def test_constants_of_a_solution_are_no_quantities_given(text, expected):
+    assert are_arbitrary(parse(text)) is expected

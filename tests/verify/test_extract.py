@@ -273,12 +273,39 @@ class TestHostile:
         assert closing_brace(many, 0, len(many)) is None
 
 
+@pytest.mark.parametrize(
+    "completion",
+    [
+        r"So $\frac{\boxed{5}}{2}$",
+        r"$\frac{1}{\boxed{5}}$",
+        r"$\sqrt[3]{x+\boxed{5}}$",
+        r"$2^{\boxed{5}}$",
+    ],
+)
+def test_a_box_inside_a_formula_is_no_answer(completion):
+    assert rr.extract(completion) is None
+
+
+@pytest.mark.parametrize(
+    "completion",
+    [
+        r"\text{So } \boxed{5}",
+        r"\frac{1}{2} is wrong, it is \boxed{5}",
+        r"{\color{red}{\boxed{5}}}",
+        r"\textbf{\boxed{5}}",
+        r"$\sqrt{25} = \boxed{5}$",
+    ],
+)
+def test_other_braces_leave_a_box_alone(completion):
+    assert rr.extract(completion).text == "5"
+
+
 BITS = [
     r"\boxed{5}", r"\boxed{\frac{1}{2}}", r"\boxed{ }", r"-\boxed{6}", r"\boxed {7}", r"\boxed 5",
     r"**\boxed{5}**", r"\boxed{5", r"\fbox{3}", r"\boxed{\boxed{1}}", r"\boxed{\{1\}}", " not ",
     r"\neq ", "!", "^2", "<", "</think>", "<answer>5</answer>", "#### 4", "A: 3", " ", "\n", "{",
     "}", "\\", '"answer": "4"}', "\u200b5", "the answer is 2.", "\nA: 7", "\n#### 1,250.5", "\n  A: -3",
-    "Answer:", "<ANſWER>", "7", "\r", "\u2028",
+    "Answer:", "<ANſWER>", "7", "\r", "\u2028", r"\frac{", "x^{", "}{2}",
 ]  # fmt: skip
 
 

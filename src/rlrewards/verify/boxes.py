@@ -9,6 +9,7 @@ Span = tuple[int, int]
 
 MAX_NESTED_BOXES = 8
 MAX_BRACES = 20_000
+MAX_LINE = 400
 
 Box = tuple[Span, Span]
 """Where a box stands, and where what is in it."""
@@ -19,6 +20,9 @@ _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 _BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
 _NEVER_BEFORE = frozenset("$([{=:")
 _NEVER_BEHIND = frozenset("$. \n,)]};")
+_OPERATOR = re.compile(r"(?:[_^]|\\(?:[dtc]?frac|sqrt|[dt]?binom|overline|bar|hat|vec))\s*\Z")
+_BRACED_ENDS = re.compile(r"\s*(?:\{[^{}]*\}|\[[^][]*\])\s*\Z")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BEHIND_BOX = re.compile(r"\d|\^(?!\s*\{?\s*\\circ)|[!/]|\*(?!\*)|\\(?:times|cdot)")
 
 
@@ -31,6 +35,8 @@ def first_box(completion: str, start: int, stop: int) -> int:
 def is_touched(completion: str, outer: Span) -> bool:
     """Whether a sign, a digit or an operator makes another number of what is in the box."""
     start, stop = outer
+    if _is_operand(completion, start):
+        return True
     if start and completion[start - 1] not in _NEVER_BEFORE:
         before = completion[max(start - 8, 0) : start]
         if _BEFORE_BOX.search(before) is not None:
@@ -38,6 +44,22 @@ def is_touched(completion: str, outer: Span) -> bool:
     if stop < len(completion) and completion[stop] in _NEVER_BEHIND:
         return False
     return _BEHIND_BOX.match(completion, stop) is not None
+
+
+def _is_operand(completion: str, start: int) -> bool:
+    r"""Whether a box stands inside the braces of a fraction, a root or a power."""
+    line = max(completion.rfind("\n", 0, start) + 1, start - MAX_LINE)
+    if completion.find("{", line, start) < 0:
+        return False
+    before = completion[line:start]
+    depth = 0
+    for brace in reversed([*_BRACE.finditer(before)]):
+        depth += (brace[0] == "{") - (brace[0] == "}")
+        if depth > 0:
+            if _OPERATOR.search(_BRACED_ENDS.sub("", before[: brace.start()])) is not None:
+                return True
+            depth = 0
+    return False
 
 
 def boxes_in(completion: str, start: int, stop: int) -> Iterator[Box | None]:
@@ -78,9 +100,6 @@ def _unnested(completion: str, box: Box) -> Box:
             break
         content = (start + 1, end)
     return outer, content
-
-
-_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 
 
 def closing_brace(text: str, start: int, stop: int) -> int | None:

@@ -7,12 +7,12 @@ r"""Letters that stand for any number: the C of an antiderivative, the C₁ and 
 from __future__ import annotations
 
 import re
-from itertools import permutations
+from itertools import combinations, permutations
 from typing import Final
 
 from rlrewards.verify.decision import Decision, different, equal, undecided
-from rlrewards.verify.exact import differ_by_constant
-from rlrewards.verify.numeric import constant_difference
+from rlrewards.verify.exact import differ_by_constant, proportion
+from rlrewards.verify.numeric import constant_difference, constant_quotient
 from rlrewards.verify.rationals import ONE, ZERO, rational
 from rlrewards.verify.tree import (
     Negative,
@@ -163,3 +163,60 @@ def renamings(ours: frozenset[str], gold: frozenset[str]) -> list[dict[str, str]
     if len(gold) == len(targets) or not all(map(_OTHER_ARBITRARY.fullmatch, spare)):
         return []
     return [dict(zip(spare, order, strict=True)) for order in permutations(targets)]
+
+
+def are_arbitrary(gold: Node) -> bool:
+    """Whether the numbered constants of a reference are those of a solution, not quantities given.
+
+    A solution holds one other letter, is linear in its constants, and none of what they stand
+    before is a multiple of another: else fewer of them would do.
+    """
+    names = symbols_of(gold)
+    constants = sorted(name for name in names if ARBITRARY.fullmatch(name))
+    others = names.difference(constants)
+    if len(others) != 1 or not next(iter(others)).islower():
+        return False
+    if not 0 < len(constants) <= MAX_CONSTANTS or not _is_linear(gold, frozenset(constants)):
+        return False
+    pairs = combinations([_cofactor(gold, name) for name in constants], 2)
+    return not any(_may_be_multiples(*pair) for pair in pairs)
+
+
+def _is_linear(node: Node, names: frozenset[str]) -> bool:
+    if isinstance(node, Symbol) or names.isdisjoint(symbols_of(node)):
+        return True
+    if isinstance(node, Quotient):
+        return names.isdisjoint(symbols_of(node.under)) and _is_linear(node.over, names)
+    if isinstance(node, Product):
+        held = [part for part in node.factors if not names.isdisjoint(symbols_of(part))]
+        return len(held) == 1 and _is_linear(held[0], names)
+    return isinstance(node, Sum | Negative) and all(
+        _is_linear(part, names) for part in node.children()
+    )
+
+
+def _cofactor(node: Node, name: str) -> Node:
+    """Return what a letter is multiplied by in an expression that is linear in it."""
+    if name not in symbols_of(node):
+        return Number(ZERO)
+    if isinstance(node, Quotient):
+        return Quotient(_cofactor(node.over, name), node.under)
+    if isinstance(node, Product):
+        held = (
+            _cofactor(part, name) if name in symbols_of(part) else part for part in node.factors
+        )
+        return Product(tuple(held))
+    if isinstance(node, Negative):
+        return Negative(_cofactor(node.operand, name))
+    if isinstance(node, Sum):
+        held = (_cofactor(term, name) for term in node.terms if name in symbols_of(term))
+        parts = tuple(held)
+        return parts[0] if len(parts) == 1 else Sum(parts)
+    return Number(ONE)
+
+
+def _may_be_multiples(one: Node, other: Node) -> bool:
+    if symbols_of(one) != symbols_of(other) and not (symbols_of(one) and symbols_of(other)):
+        return False  # a number, and an expression in the variable
+    same, _ = proportion(one, other)
+    return same if same is not None else not constant_quotient(one, other)[0].is_different

@@ -18,6 +18,7 @@ from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.decision import Decision, Terms, different, equal, undecided
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.parse import readings
+from rlrewards.verify.particulars import other_particulars
 from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import symbolic
 from rlrewards.verify.text import compare_text, is_prose
@@ -101,6 +102,8 @@ def _trees(answer: str, reference: str, terms: Terms) -> Decision | None:
         terms = replace(terms, echoes=_squeezed(answer) in _squeezed(terms.prompt))
     decisions = (compare_nodes(left, right, terms) for left, right in _pairs(ours, gold))
     decision = _unanimous(decisions)
+    if decision.is_equal and (why := other_particulars(answer, reference)) is not None:
+        return undecided(Tier.EXACT, why)
     # What the numbers cannot settle, SymPy may.
     return None if _is_open(decision) else decision
 

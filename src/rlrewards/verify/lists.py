@@ -36,6 +36,7 @@ def items(parser: Parser) -> Node:
     """Read items up to a closing bracket or the end: one node, or a `Listing`."""
     found: list[Node] = []
     joined: set[str] = set()
+    gaps: list[set[str]] = []
     while True:
         skip_gaps(parser)
         found.append(item(parser))
@@ -49,9 +50,10 @@ def items(parser: Parser) -> Node:
         if not separators:
             break
         joined |= separators
+        gaps.append(separators)
         if _at_end_of_list(parser):
             break
-    return found[0] if len(found) == 1 else _listed(found, joined)
+    return found[0] if len(found) == 1 else _listed(found, joined, gaps)
 
 
 def item(parser: Parser) -> Node:
@@ -135,14 +137,22 @@ def _ends(parser: Parser) -> bool:
 # Lists that are one thing
 
 
-def _listed(found: list[Node], joined: set[str]) -> Node:
+def _listed(found: list[Node], joined: set[str], gaps: list[set[str]]) -> Node:
     if joined == {"and"} and _is_compound(found):
         return Sum(tuple(found))
     if found[0] == _REALS and all(map(_leaves_out, found[1:])):
         named = {part.members[0] for part in found[1:] if isinstance(part, Relation)}
         if len(named) == 1:
             return Builder(named.pop(), _REALS, tuple(found[1:]))
-    return Listing(tuple(found), frozenset(joined))
+    return Listing(tuple(found), frozenset(joined), _breaks(found, joined, gaps))
+
+
+def _breaks(found: list[Node], joined: set[str], gaps: list[set[str]]) -> tuple[int, ...]:
+    """Return before which relations `or` (or else `;`) stood, where others are joined closer."""
+    weaker = "or" if "or" in joined else ";"
+    if weaker not in joined or len(joined) < 2 or not any(isinstance(x, Relation) for x in found):
+        return ()
+    return tuple(index for index, gap in enumerate(gaps[: len(found) - 1], 1) if weaker in gap)
 
 
 _REALS: Final = Named("reals")

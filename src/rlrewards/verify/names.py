@@ -25,7 +25,7 @@ from rlrewards.verify.tree import (
     Product,
     Symbol,
 )
-from rlrewards.verify.units import UNITS
+from rlrewards.verify.units import OPERATORS, UNITS
 
 if TYPE_CHECKING:
     from rlrewards.verify.grammar import Parser
@@ -36,9 +36,13 @@ MAX_EXPONENT: Final = 5_000
 _PLAIN_COMMANDS: Final = frozenset("sqrt cbrt abs pi binom floor ceil vec".split())
 _INFINITY: Final = frozenset(["inf", "infinity", "Infinity", "oo"])
 _INSIDE: Final = re.compile("sin|cos|tan|cot|sec|csc|ln|log|exp|pi|abs|inf|sqrt|max|min|gcd|lcm")
-_LABEL: Final = re.compile(
-    r"(?!(?:not|false|wrong)\b)(?:[A-Z]?[a-z]{4,15}(?: [a-z]{2,15})?|[A-Z][a-z]{2,15})"
+_LABEL: Final = re.compile(r"[A-Z]?[a-z]{4,15}(?: [a-z]{2,15})?|[A-Z][a-z]{2,15}")
+_NOT_IN_LABEL: Final = OPERATORS - frozenset(
+    "maximum minimum max min point base power root correct right score gross most least "
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau "
+    "upsilon phi chi psi omega".split()
 )
+"""Words that make another number of a value that is named so: `answer squared = 5`."""
 _CURRENCIES: Final = frozenset(["USD", "EUR", "GBP", "JPY", "INR"])
 _CALCULATES: Final = frozenset("+*/^=<>≤≥")
 _GLUED: Final = re.compile(r"([a-z]?)(sin|cos|tan|cot|sec|csc|ln|log|exp|sqrt)([xyzuvn]?)")
@@ -124,6 +128,8 @@ def _label(parser: Parser) -> Symbol | None:
         stop = 2
     name = " ".join(words)
     if tokens[stop].text != "=" or not _LABEL.fullmatch(name):
+        return None
+    if not _NOT_IN_LABEL.isdisjoint(name.casefold().split()):
         return None
     parser.at = stop
     return Symbol(name.casefold())

@@ -123,9 +123,9 @@ _FONTS = re.compile(
     r"|operatorname\*?|boldsymbol|emph)(?![A-Za-z])\s*\{([^{}]*)\}"
 )
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
-_THOUSANDS_BRACE = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
+_THOUSANDS_BRACE = re.compile(r"(?<![\d.,}])[1-9]\d{0,2}(?:\{,\}\d{3})+(?!\d|\{,\})")
 _THOUSANDS_SPACE = re.compile(
-    r"(?<![\d.])\d{1,3}(?:(?:\\,|\\ |\\;|[ \u2009\u202f])\d{3})+(?![\d/]|\s*/)"
+    r"(?<![\d.])[1-9]\d{0,2}(?:(?:\\,|\\ |\\;|[ \u2009\u202f])\d{3})+(?![\d/]|\s*/)"
 )
 _SHORT_FRACTION = re.compile(r"\\frac\s*(\d|[A-Za-z]|\{[^{}]*\})\s*(\d|[A-Za-z]|\{[^{}]*\})")
 _SHORT_ROOT = re.compile(r"\\sqrt\s*(\d|[A-Za-z])(?![A-Za-z])")
@@ -145,7 +145,7 @@ def tidy(text: str) -> str:
     """
     text = plain_unicode(text).strip()
     text = _unwrapped_math(text)
-    text = _THOUSANDS_BRACE.sub(",", text)
+    text = _THOUSANDS_BRACE.sub(lambda m: m[0].replace("{,}", ","), text)
     text = _THOUSANDS_SPACE.sub(lambda m: re.sub(r"[^\d]", "", m[0]), text)
     if "\\" in text:
         text = _NEGATIVE_SPACE.sub("", text)

@@ -21,7 +21,7 @@ _LEAD: Final = re.compile(
     r"|\s*(?P<about>(?i:approximately|about|roughly|around)\s+)"
 )
 _LABEL: Final = re.compile(
-    r"\s*(?:\\text(?:bf)?\s*\{)?\s*(?i:domain|range|solution set)\s*:\s*\}?\s*(?=\S)"
+    r"\s*(?:\\text(?:bf)?\s*\{)?\s*(?i:(domain|range|solution set))\s*:\s*\}?\s*(?=\S)"
     r"(?!.*(?i:domain|range))"
 )
 _NEGATIVE: Final = re.compile(r"\s*(?i:negative|minus)\s+(\$?)(?=[\d.][\d.,/]*\$?\s*\.?\s*\Z)")
@@ -65,6 +65,12 @@ def without_lead(text: str) -> str:
     if ("dots" in text or "..." in text or "…" in text) and ("pm" in text or "±" in text):
         return _with_domain(text, _ALL_INTEGERS)
     return text
+
+
+def label_of(text: str) -> str | None:
+    """Return the word that `without_lead` drops before a set: `domain` or `range`, say."""
+    found = _LABEL.match(text) if ":" in text else None
+    return found[1].casefold() if found else None
 
 
 def _with_domain(text: str, *patterns: re.Pattern[str]) -> str:

@@ -48,7 +48,7 @@ def _final_number(completion: str, has_angle: bool) -> Found | None:
     end = _PLAIN_END.match(completion, completion.rfind("\n") + 1)
     if end is None or "\\" in completion:
         return None
-    if has_angle and "answer" in completion.lower():
+    if has_angle and ("answer" in completion.lower() or not completion.isascii()):
         return None
     if end[1] == "A:":
         if "####" in completion or not completion.isascii():

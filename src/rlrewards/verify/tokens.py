@@ -321,11 +321,11 @@ _ENDS_IN_JOINER: Final = re.compile(r"(.*[a-z]) (and|or)")
 _POWER_IN_TEXT: Final = re.compile(r"\$\^\{?([23])\}?\$(?=\s*\})")
 _REPEATING_FROM_POINT: Final = re.compile(r"(?<![\d.])\.(?=\\(?:overline|bar|dot)(?![a-z]))")
 _LINE_OF_SYSTEM: Final = re.compile(r"(?<=[\w)}])[^\S\n]{0,8}\n\s{0,8}(?=[A-Za-z]\w{0,2}\s{0,8}=)")
-_THOUSANDS_BRACE: Final = re.compile(r"(?<=\d)\{,\}(?=\d{3})")
+_THOUSANDS_BRACE: Final = re.compile(r"(?<![\d.,}])[1-9]\d{0,2}(?:\{,\}\d{3})+(?!\d|\{,\})")
 _THOUSANDS_SPACE: Final = re.compile(
-    r"(?<![\d.,])\d{1,3}(?:(?:\\,|\\ |\\;|[ ~\u2009\u202f])\d{3})+(?![\d/]|,\d|\s*/)"
+    r"(?<![\d.,])[1-9]\d{0,2}(?:(?:\\,|\\ |\\;|[ ~\u2009\u202f])\d{3})+(?![\d/]|,\d|\s*/)"
 )
-_GROUPED: Final = re.compile(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?!\d|,\d)")
+_GROUPED: Final = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?!\d|,\d)")
 _DIGIT_COMMA: Final = re.compile(r"\d,\d{3}")
 _ANGLES: Final = re.compile(r"\s*<([^<>=]*,[^<>=]*)>\s*")
 _DOUBLE_DOLLAR: Final = re.compile(r"(?<!\\)\$\$")
@@ -354,7 +354,7 @@ def prepared(text: str) -> str:
     if text[-1:] == "\\":
         text = text.rstrip("\\ ")
     if "{,}" in text:
-        text = _THOUSANDS_BRACE.sub("", text)
+        text = _THOUSANDS_BRACE.sub(lambda m: m[0].replace("{,}", ""), text)
     if "$$" in text:
         text = _DOUBLE_DOLLAR.sub("$", text)
     if _SPACED_DIGITS.search(text) is not None:

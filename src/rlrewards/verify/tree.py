@@ -279,10 +279,13 @@ class Listing(Node):
     Attributes:
         items: At least two.
         joiners: What stood between them: `,`, `;`, `and`, `or`.
+        breaks: Before which items the weaker of two kinds of joiners stood, where relations are
+            joined by both: 2 in `x=1, y=2 or x=3, y=4`.
     """
 
     items: tuple[Node, ...]
     joiners: frozenset[str] = frozenset({","})
+    breaks: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

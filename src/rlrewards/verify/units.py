@@ -135,8 +135,9 @@ _POSITIVE = re.compile(
 # Words that stand before a unit and change nothing.
 _FILLERS = frozenset({"of", "the", "a", "an", "in", "each", "every", "per", "more", "left"})
 
-# Words that make another number of the one before them, or take it back: never part of a unit.
-_OPERATORS = frozenset(
+# Words that make another number of the one before them, or a date, or take it back: never part of
+# a unit.
+OPERATORS = frozenset(
     """
     squared cubed factorial half halves third thirds quarter quarters fourth fourths fifth fifths
     sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths
@@ -150,6 +151,9 @@ _OPERATORS = frozenset(
     sin cos tan cot csc log ln exp arcsin arccos arctan sinh cosh tanh alpha beta gamma delta
     epsilon zeta eta theta iota kappa lambda mu nu xi rho sigma tau upsilon phi chi psi omega
     pi hundred thousand million billion trillion lakh crore grand mil bn tn k percent oder ou und
+    january february march april may june july august september october november december
+    jan feb mar apr jun jul aug sep sept oct nov dec monday tuesday wednesday thursday friday
+    saturday sunday noon midnight bc ad bce ce north south east west
     """.split()
 ) | frozenset(NUMBER_WORDS)
 _SUSPICIOUS = re.compile(r"(?:fold|teen|enths?|ieths?|dths?|illions?|illionths?)$")
@@ -230,7 +234,7 @@ def _words(text: str) -> Unit | None:
     words = [word for word in _SPLIT.split(text) if word]
     if not words or len(words) > 5 or not text.isascii():
         return None
-    if any(word in _OPERATORS or _SUSPICIOUS.search(word) or not word.isalpha() for word in words):
+    if any(word in OPERATORS or _SUSPICIOUS.search(word) or not word.isalpha() for word in words):
         return None
     telling = [word for word in words if word not in _FILLERS and word not in _QUALITIES]
     if not telling or all(len(word) == 1 for word in telling):

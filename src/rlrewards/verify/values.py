@@ -14,7 +14,12 @@ from flint import fmpq
 
 from rlrewards.verify import numeric
 from rlrewards.verify.canonical import canonical
-from rlrewards.verify.constants import ARBITRARY, constants_of_integration, renamings
+from rlrewards.verify.constants import (
+    ARBITRARY,
+    are_arbitrary,
+    constants_of_integration,
+    renamings,
+)
 from rlrewards.verify.decimals import agreement
 from rlrewards.verify.decision import Decision, Terms, different, equal, undecided
 from rlrewards.verify.exact import compare_forms, proportion
@@ -119,7 +124,9 @@ def _with_constants(ours: Node, gold: Node, facts: tuple[Survey, Survey]) -> Dec
     for renaming in renamings(facts[0].symbols, facts[1].symbols):
         renamed = _renamed(ours, renaming)
         if _by_value(renamed, gold, (survey(renamed), facts[1])).is_equal:
-            return equal(Tier.EXACT, "the same but for the names of its constants")
+            if are_arbitrary(gold):
+                return equal(Tier.EXACT, "the same but for the names of its constants")
+            return undecided(Tier.EXACT, "its letters may be constants, or quantities given")
     return None
 
 

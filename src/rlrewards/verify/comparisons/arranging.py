@@ -9,14 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 
 from rlrewards.verify.comparisons.areas import compare_boxes
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import undecided
 from rlrewards.verify.comparisons.families import family
+from rlrewards.verify.comparisons.matching import UNKNOWN_ORDER
 from rlrewards.verify.comparisons.measures import falls
-from rlrewards.verify.comparisons.naming import assignment, in_alphabet, names_a_point
+from rlrewards.verify.comparisons.naming import (
+    assignment,
+    is_in_reading_order,
+    names_a_point,
+    reading_order,
+)
 from rlrewards.verify.comparisons.plus_minus import compare_signs
 from rlrewards.verify.comparisons.regions import speaks_of_order
 from rlrewards.verify.comparisons.rewriting import PLAIN, rebuilt
@@ -25,6 +31,7 @@ from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
 from rlrewards.verify.survey import kinds_of, survey
 from rlrewards.verify.tree import (
+    INFINITY,
     Bracket,
     Builder,
     Expression,
@@ -66,6 +73,8 @@ def compare_arranged(ours: Node, gold: Node, terms: Terms) -> Decision | None:
         return None
     if PlusMinus in kinds[0] or PlusMinus in kinds[1]:
         return compare_signs(ours, gold, terms)
+    if (decision := _compare_points(ours, gold, terms)) is not None:
+        return decision
     bare = _without_names(ours) if _lists_points(gold) else None
     rewritten = bare or _rewritten(ours, gold, kinds[0]), _rewritten(gold, ours, kinds[1])
     if rewritten[0] is not ours or rewritten[1] is not gold:
@@ -78,8 +87,6 @@ def compare_arranged(ours: Node, gold: Node, terms: Terms) -> Decision | None:
 def _rewritten(node: Node, other: Node, kinds: frozenset[type[Node]]) -> Node:
     if Sum in kinds and not SETS.isdisjoint(kinds):
         node = rebuilt(node, _difference_of_sets)
-    if _lists_points(other):
-        return _points(node)
     return _amount(node) if isinstance(node, Listing) and not isinstance(other, Listing) else node
 
 
@@ -123,20 +130,65 @@ def _lists_points(node: Node) -> bool:
     return bool(items) and all(isinstance(item, Bracket) for item in items)
 
 
-def _points(node: Node) -> Node:
+class _Points(NamedTuple):
+    """Points, and the names of their coordinates, in order."""
+
+    names: tuple[Node, ...]
+    points: Node
+
+
+def _compare_points(ours: Node, gold: Node, terms: Terms) -> Decision | None:
+    """Compare two lists of points, one of which names the coordinates; None for others."""
+    found, target = _points(ours), _points(gold)
+    if found is None or target is None or not (found.names or target.names):
+        return None
+    if found.names and target.names:
+        if {*found.names} != {*target.names}:
+            return undecided("other names")
+        found = _turned(found, target.names)
+    elif not is_in_reading_order(found.names or target.names):
+        return undecided(UNKNOWN_ORDER)
+    return compare_nodes(found.points, target.points, terms)
+
+
+def _turned(found: _Points, names: tuple[Node, ...]) -> _Points:
+    """Put the coordinates in the order of other names."""
+    order = [found.names.index(name) for name in names]
+    if order == [*range(len(order))]:
+        return found
+    points = found.points.items if isinstance(found.points, Listing | Set) else ()
+    turned = (
+        Bracket("(", tuple(point.items[index] for index in order), ")")
+        if isinstance(point, Bracket) and len(point.items) == len(order)
+        else point
+        for point in points
+    )
+    return _Points(names, Listing(tuple(turned)))
+
+
+def _points(node: Node) -> _Points | None:
     """Read `x=1, y=2 or x=3, y=4`, `(x,y)=(1,2) or …` and `(x,y) ∈ {…}` as points."""
+    if _lists_points(node):
+        return _Points((), node)
     if isinstance(node, Relation):
-        is_named = node.signs == ("∈",) and names_a_point(node.members[0])
-        return node.members[1] if is_named and _lists_points(node.members[1]) else node
+        names, points = node.members[0], node.members[-1]
+        is_named = node.signs == ("∈",) and _lists_points(points)
+        return _Points(_coordinates(names), points) if is_named and _coordinates(names) else None
     if not isinstance(node, Listing):
-        return node
+        return None
     named = [item for item in node.items if isinstance(item, Relation) and item.signs == ("=",)]
     if len(named) < len(node.items):
-        return node
-    names = {item.members[0] for item in named}
-    if len(names) == 1 and names_a_point(named[0].members[0]):
-        return Listing(tuple(item.members[1] for item in named), node.joiners)
-    return _grouped(node, named)
+        return None
+    names = named[0].members[0]
+    if not _coordinates(names):
+        return _grouped(node, named)
+    if any(item.members[0] != names for item in named):
+        return None
+    return _Points(_coordinates(names), Listing(tuple(item.members[1] for item in named)))
+
+
+def _coordinates(names: Node) -> tuple[Node, ...]:
+    return names.items if isinstance(names, Bracket) and names_a_point(names) else ()
 
 
 def _without_names(node: Node) -> Node | None:
@@ -156,18 +208,22 @@ def _names_one_point(name: Node) -> bool:
     return isinstance(name, Symbol) and name.name[0].isupper()
 
 
-def _grouped(node: Listing, relations: Sequence[Relation]) -> Node:
+def _grouped(node: Listing, relations: Sequence[Relation]) -> _Points | None:
     """Take as many assignments together as there are names, if these repeat in one order."""
     found = [item for item in map(assignment, relations) if item is not None]
     names = [item.name for item in found if len(item.members) == 1]
     size = len(set(names))
     if len(names) < len(relations) or size < 2 or len(names) % size or len(names) == size:
-        return node
-    if names != names[:size] * (len(names) // size):
-        return node
-    groups = [found[start : start + size] for start in range(0, len(found), size)]
-    points = (in_alphabet({item.name: item.value for item in group}) for group in groups)
-    return Listing(tuple(Bracket("(", tuple(point), ")") for point in points), node.joiners)
+        return None
+    if names != names[:size] * (len(names) // size) or node.joiners == {"or"}:
+        return None
+    if node.breaks and node.breaks != tuple(range(size, len(names), size)):
+        return None
+    order = reading_order(names[:size]) or names[:size]
+    groups = (found[start : start + size] for start in range(0, len(found), size))
+    values = ({item.name: item.value for item in group} for group in groups)
+    points = (Bracket("(", tuple(value[name] for name in order), ")") for value in values)
+    return _Points(tuple(order), Listing(tuple(points)))
 
 
 # ---------------------------------------------------------------------------------------------
@@ -186,6 +242,8 @@ def _where_they_hold(ours: Node, gold: Node, terms: Terms) -> Decision | None:
     if left is None and (speaks_of_order(ours) or not isinstance(ours, Expression | Relation)):
         return None
     formulas = compare_nodes(left or ours, right or gold, terms.inside())
+    if formulas.is_equal and left is not None and right is None:
+        return formulas if _is_harmless(ours) else undecided("conditions that may not hold")
     if not formulas.is_equal or left is None or right is None:
         return formulas
     conditions = compare_boxes(_conditions(ours), _conditions(gold), terms)
@@ -214,6 +272,46 @@ def _is_condition(node: Node, names: frozenset[str]) -> bool:
         return False  # single values would make numbers of the formula
     found = symbols_of(node)
     return bool(found) and found <= names
+
+
+def _is_harmless(node: Node) -> bool:
+    """Whether the conditions only name places to leave out, a set of numbers, or positive ones."""
+    assert isinstance(node, Listing)
+    conditions = [item for item in node.items[1:] if isinstance(item, Relation)]
+    bounded = [item.members[0] for item in conditions if item.signs != ("≠",)]
+    return len(bounded) == len({*bounded}) and all(map(_leaves_most, conditions))
+
+
+def _leaves_most(condition: Relation) -> bool:
+    if len(condition.members) != 2:
+        return False
+    letter, other = condition.members
+    if not isinstance(letter, Symbol):
+        letter, other = other, letter
+    if condition.signs == ("≠",):
+        return not symbols_of(letter) & symbols_of(other)
+    if condition.signs == ("∈",):
+        return _is_set_of_numbers(other) or _is_upper_half(other)
+    is_upward = condition.signs in _UPWARD[condition.members[0] is letter]
+    return isinstance(letter, Symbol) and is_upward and rational(other) in (0, 1)
+
+
+_UPWARD: Final = {True: ((">",), ("≥",)), False: (("<",), ("≤",))}
+
+
+def _is_set_of_numbers(node: Node) -> bool:
+    if isinstance(node, Builder):
+        return isinstance(node.domain, Named) and len(node.conditions) < 2
+    return isinstance(node, Named) and node.name != "empty"
+
+
+def _is_upper_half(node: Node) -> bool:
+    return (
+        isinstance(node, Bracket)
+        and len(node.items) == 2
+        and node.items[1] == INFINITY
+        and rational(node.items[0]) in (0, 1)
+    )
 
 
 def _conditions(node: Node) -> Node:

@@ -17,7 +17,7 @@ from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.ends import ball
 from rlrewards.verify.comparisons.exactly import different, strictly
 from rlrewards.verify.comparisons.measures import quantity
-from rlrewards.verify.comparisons.rewriting import in_radians, is_degree, rebuilt, scaled
+from rlrewards.verify.comparisons.rewriting import in_radians, is_degree, rebuilt, scaled, substituted
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
@@ -30,6 +30,7 @@ from rlrewards.verify.tree import (
     Percent,
     Power,
     Product,
+    Standing,
     symbols_of,
     walk,
 )
@@ -163,3 +164,29 @@ def rounds_to(value: Node, decimal: Any, place: Any) -> bool:
     with flint.ctx.workprec(512):
         low, high = flint.arb(decimal - place / 2), flint.arb(decimal + place / 2)
         return bool(low <= found and found <= high)
+
+
+# ---------------------------------------------------------------------------------------------
+# Sums that can be worked out
+
+
+MAX_TERMS: Final = 30
+LONGEST_TERM: Final = 200
+"""Bits of one term."""
+
+
+def finite_sum(node: Node) -> Node | None:
+    r"""Return what a short sum of numbers comes to, `\sum_{k=1}^3 k` say; None for all else."""
+    if not isinstance(node, Standing) or node.kind != "sum" or node.variable is None:
+        return None
+    bounds = [None if end is None else rational(end) for end in (node.lower, node.upper)]
+    first, last = bounds
+    if first is None or last is None or first.q != 1 or not 0 <= last - first < MAX_TERMS:
+        return None
+    total = flint.fmpq(0)
+    while first <= last:
+        term = rational(substituted(node.body, node.variable, Number(first)))
+        if term is None or term.height_bits() > LONGEST_TERM:
+            return None
+        total, first = total + term, first + 1
+    return Number(total)

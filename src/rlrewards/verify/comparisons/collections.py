@@ -10,15 +10,24 @@ from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions, w
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
-from rlrewards.verify.comparisons.matching import MAX_LEFTOVERS, in_order, matched
+from rlrewards.verify.comparisons.matching import MAX_LEFTOVERS, in_known_order, in_order, matched
 from rlrewards.verify.comparisons.measures import quantity, surely_same
 from rlrewards.verify.comparisons.naming import (
     assigned_values,
+    coordinates,
     in_alphabet,
     is_long_chain,
     names_given,
     system,
     unnumbered,
+)
+from rlrewards.verify.comparisons.pairing import (
+    by_left_sides,
+    by_name,
+    lists_chains,
+    may_be_shuffled,
+    same_shape,
+    with_conditions,
 )
 from rlrewards.verify.comparisons.regions import region, speaks_of_order
 from rlrewards.verify.comparisons.relations import IN_THE_QUESTION, value_of
@@ -95,6 +104,8 @@ def _for_values(ours: Node, gold: Listing, terms: Terms) -> Decision:
         return different("an assignment on one side only")
     if isinstance(ours, Bracket) and "or" in gold.joiners:
         return different("a tuple for alternatives")
+    if isinstance(ours, Bracket) and name is not None:
+        return undecided("a tuple for the values of one name")
     if isinstance(ours, Bracket):
         return _tuple_for_list(ours, items, terms)
     return _items(ours, found, gold, items, terms)
@@ -111,13 +122,16 @@ def _swaps_names(ours: Node, gold: Node) -> bool:
 
 
 def _tuple_for_list(ours: Bracket, gold: Sequence[Node], terms: Terms) -> Decision:
-    is_interval = len(ours.items) == 2 and {ours.left, ours.right} & {"[", "]"}
-    return different("an interval for a list") if is_interval else in_order(ours.items, gold, terms)
+    if len(ours.items) == 2 and {ours.left, ours.right} & {"[", "]"}:
+        return different("an interval for a list")
+    return in_order(ours.items, gold, terms)
 
 
 def _items(
     ours: Node, found: Sequence[Node], gold: Listing, items: Sequence[Node], terms: Terms
 ) -> Decision:
+    if not (may_be_shuffled(ours) and may_be_shuffled(gold)) or lists_chains(gold):
+        return _kept_together(ours, found, gold, items, terms)
     as_sets = isinstance(ours, Set) or not terms.conventions.multiplicity
     if (terms.conventions.ordered and not as_sets) or _leaves_units_out(found, items):
         return in_order(found, items, terms)
@@ -131,6 +145,24 @@ def _items(
     if has_relations and not (decision.is_equal and _joined_alike(ours, gold)):
         return undecided("several relations that do not pair off")
     return decision
+
+
+def _kept_together(
+    ours: Node, found: Sequence[Node], gold: Listing, items: Sequence[Node], terms: Terms
+) -> Decision:
+    """Compare in order what belongs together; in another order it may be the same or not."""
+    ours_by_case, gold_by_case = with_conditions(found), with_conditions(items)
+    if lists_chains(gold):
+        decision = in_order(by_left_sides(found, items), items, terms)
+    elif not _joined_alike(ours, gold):
+        return undecided("lists that are joined in other ways")
+    elif ours_by_case and gold_by_case:
+        decision = matched(ours_by_case, gold_by_case, terms)
+    elif getattr(ours, "breaks", ()) != gold.breaks or not same_shape(found, items):
+        return undecided("lists that are joined in other ways")
+    else:
+        decision = in_order(by_name(found, items), items, terms)
+    return decision if decision.is_equal else undecided("parts that belong together")
 
 
 def _leaves_units_out(ours: Sequence[Node], gold: Sequence[Node]) -> bool:
@@ -165,7 +197,7 @@ def _joined_alike(ours: Node, gold: Listing) -> bool:
 
 def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
     """Compare `x=1, y=2` by name; a tuple is taken in the alphabetical order of the names."""
-    other = system(ours)
+    other = coordinates(ours)
     if other is not None:
         if terms.echoes:
             return different(IN_THE_QUESTION)
@@ -174,14 +206,14 @@ def _for_system(ours: Node, gold: dict[Node, Node], terms: Terms) -> Decision:
         names = [*gold]
         return in_order([other[name] for name in names], [gold[name] for name in names], terms)
     if isinstance(ours, Listing) and all(isinstance(item, Bracket) for item in ours.items):
-        return in_order(ours.items, in_alphabet(gold), terms)
+        return in_known_order(ours.items, in_alphabet(gold), terms)
     value = value_of(ours, terms)
     if isinstance(value, Decision):
         return value
     if isinstance(value, Bracket) and (value.left, value.right) in (("(", ")"), ("⟨", "⟩")):
         if not terms.conventions.assignments:
             return different("no assignment")
-        return in_order(value.items, in_alphabet(gold), terms)
+        return in_known_order(value.items, in_alphabet(gold), terms)
     if isinstance(value, Expression):
         return different("one value for several assignments")
     return undecided(f"a {type(ours).__name__.lower()} for several assignments")

@@ -17,6 +17,9 @@ MAX_LEFTOVERS: Final = 12
 """Items that have no twin and are compared with each other."""
 
 
+UNKNOWN_ORDER: Final = "the order of the coordinates is not known"
+
+
 def in_order(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decision:
     """Compare item by item."""
     if len(ours) != len(gold):
@@ -25,6 +28,15 @@ def in_order(ours: Sequence[Node], gold: Sequence[Node], terms: Terms) -> Decisi
         return undecided(f"more than {MAX_ITEMS} items")
     inside = terms.inside()
     return all_of(compare_nodes(a, b, inside) for a, b in zip(ours, gold, strict=True))
+
+
+def in_known_order(
+    ours: Sequence[Node] | None, gold: Sequence[Node] | None, terms: Terms
+) -> Decision:
+    """Compare item by item; None stands for coordinates that may be meant in another order."""
+    if ours is None or gold is None:
+        return undecided(UNKNOWN_ORDER)
+    return in_order(ours, gold, terms)
 
 
 def matched(

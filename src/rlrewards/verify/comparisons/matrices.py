@@ -10,7 +10,7 @@ from rlrewards.verify.comparisons.relations import value_of
 from rlrewards.verify.comparisons.vectors import matrix_of, tuple_of
 from rlrewards.verify.decision import Decision, Terms, all_of
 from rlrewards.verify.exact import rational
-from rlrewards.verify.tree import Bracket, Expression, Matrix, Node, Set, symbols_of
+from rlrewards.verify.tree import Bracket, Expression, Matrix, Node, Relation, Set, symbols_of
 
 _TUPLE_MARKS: Final = (("(", ")"), ("[", "]"), ("⟨", "⟩"))
 
@@ -20,6 +20,8 @@ def for_matrix(ours: Node, gold: Matrix, terms: Terms) -> Decision:
     value = value_of(ours, terms)
     if isinstance(value, Decision):
         return value
+    if isinstance(ours, Relation) and "∈" in ours.signs:
+        return undecided("a membership for a matrix")
     if isinstance(value, Bracket):
         return _tuple_for_matrix(value, gold, terms)
     if isinstance(value, Matrix):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from rlrewards.verify.tree import (
@@ -210,9 +210,45 @@ def system(node: Node) -> dict[Node, Node] | None:
     return found if len(found) > 1 else None
 
 
-def in_alphabet(names: dict[Node, Node]) -> list[Node]:
-    """Return the values of a system in the alphabetical order of its names."""
-    return [names[name] for name in sorted(names, key=_spelling)]
+def coordinates(node: Node) -> dict[Node, Node] | None:
+    """Return name → value for `x=1, y=2` and for `(x, y) = (1, 2)`, or None."""
+    if not isinstance(node, Relation):
+        return system(node)
+    if node.signs != ("=",) or not names_a_point(node.members[0]):
+        return None
+    names, values = node.members
+    if not (isinstance(names, Bracket) and isinstance(values, Bracket)):
+        return None
+    if not len({*names.items}) == len(names.items) == len(values.items):
+        return None
+    return dict(zip(names.items, values.items, strict=True))
+
+
+_AXES: Final = frozenset("xyz")
+_CUSTOMARY: Final = (["m", "b"], ["rho", "theta", "phi"])
+"""Orders of coordinates that are not the alphabet's."""
+
+
+def reading_order(names: Iterable[Node]) -> list[Node] | None:
+    """Return names that were given values one by one in the order of a tuple; None if unknown.
+
+    That is the alphabetical one where the answer keeps to it, and that of the axes always.
+    """
+    written = [*names]
+    ordered = sorted(written, key=_spelling)
+    return ordered if ordered == written or {*map(_spelling, written)} <= _AXES else None
+
+
+def is_in_reading_order(names: Sequence[Node]) -> bool:
+    """Whether `(x, y)` names coordinates in the order in which a bare tuple has them."""
+    written = [*map(_spelling, names)]
+    return written == sorted(written) or written in _CUSTOMARY
+
+
+def in_alphabet(names: dict[Node, Node]) -> list[Node] | None:
+    """Return the values of a system in the order of a tuple; None where it is not known."""
+    order = reading_order(names)
+    return None if order is None else [names[name] for name in order]
 
 
 def _spelling(name: Node) -> str:

@@ -8,6 +8,7 @@ from rlrewards.verify.comparisons.measures import in_good_form
 from rlrewards.verify.comparisons.relations import chain_for_value
 from rlrewards.verify.comparisons.rewriting import bare, number
 from rlrewards.verify.decision import Decision, Terms, all_of
+from rlrewards.verify.rationals import rational
 from rlrewards.verify.tree import Expression, Node, Product, Quotient, Ratio, Relation
 from rlrewards.verify.values import compare_values
 
@@ -22,6 +23,8 @@ def for_ratio(ours: Node, gold: Ratio, terms: Terms) -> Decision:
         return different(f"a {type(ours).__name__.lower()} for a ratio")
     if not terms.conventions.ratios:
         return different("a number for a ratio")
+    if rational(gold.parts[1]) == 0:
+        return undecided("a ratio to 0")
     return compare_nodes(ours, Quotient(*gold.parts), terms.inside())
 
 

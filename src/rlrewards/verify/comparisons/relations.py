@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from rlrewards.verify.comparisons.areas import compare_boxes, compare_regions
-from rlrewards.verify.comparisons.chains import Broken, exact_members
+from rlrewards.verify.comparisons.chains import Broken, exact_members, finite_sum
 from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.equations import (
     compare_equations,
@@ -18,9 +18,12 @@ from rlrewards.verify.comparisons.equations import (
 )
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
+from rlrewards.verify.comparisons.matching import UNKNOWN_ORDER, in_order
 from rlrewards.verify.comparisons.naming import (
     Assignment,
     assignment,
+    coordinates,
+    is_in_reading_order,
     name_of,
     names_a_point,
 )
@@ -30,6 +33,7 @@ from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.tree import (
     Apply,
     Approximate,
+    Bracket,
     Expression,
     Listing,
     Node,
@@ -96,6 +100,8 @@ def chain_for_value(ours: Relation, gold: Node, terms: Terms) -> Decision:
         return different(IN_THE_QUESTION)
     if not terms.conventions.assignments:
         return different("an assignment for a value")
+    if found.first_sign == "∈" and isinstance(found.value, Bracket):
+        return undecided("a membership for a value")
     if _is_letter(gold) and _is_letter(found.value):
         return different("an equation between names")
     if found.name in walk(gold):
@@ -116,6 +122,9 @@ def compare_assigned(ours: Assignment, gold: Node, terms: Terms) -> Decision:
     members = exact_members(ours.members, ours.signs, terms)
     if isinstance(members, Broken):
         return members.decision
+    worth = finite_sum(ours.name)
+    if worth is not None and compare_nodes(worth, members[-1], terms.inside()).is_different:
+        return different("a sum that comes to something else")
     return compare_nodes(members[-1], gold, terms.inside())
 
 
@@ -145,14 +154,23 @@ def value_of(ours: Node, terms: Terms) -> Node | Decision:
         return ours
     found = assignment(ours)
     if found is None:
-        is_point = ours.signs == ("=",) and names_a_point(ours.members[0])
-        return ours.members[1] if is_point else ours
+        return _point(ours)
     if terms.echoes:
         return different(IN_THE_QUESTION)
     if not terms.conventions.assignments and found.first_sign != "∈":
         return different("an assignment for a value")
     members = exact_members(found.members, found.signs, terms)
     return members.decision if isinstance(members, Broken) else members[-1]
+
+
+def _point(ours: Relation) -> Node | Decision:
+    """Return the point of `(x, y) = (1, 2)`; other relations as they are."""
+    names = ours.members[0]
+    if ours.signs != ("=",) or not isinstance(names, Bracket) or not names_a_point(names):
+        return ours
+    if not is_in_reading_order(names.items):
+        return undecided(UNKNOWN_ORDER)
+    return ours.members[1]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -172,6 +190,8 @@ def _for_assignment(ours: Node, gold: Relation, target: Assignment, terms: Terms
         return _bare_for_assignment(ours, target, value, terms)
     if found is None and is_constant_chain(ours):
         return compare_nodes(ours, value, terms.inside())
+    if found is not None and _same_function(found.name, target.name):
+        return undecided("a function of another variable")
     regions = region(ours), region(gold)
     if regions[0] is not None and regions[1] is not None and found is None:
         return compare_regions(regions[0], regions[1], terms)
@@ -207,12 +227,24 @@ def _with_arguments(ours: Assignment, gold: Node) -> Assignment | None:
     if len(name.arguments) != 1 or len(gold.arguments) != 1 or name == gold:
         return None
     letter, other = name.arguments[0], gold.arguments[0]
-    if not (isinstance(letter, Symbol) and isinstance(other, Symbol)):
+    if not (_is_variable(letter) and _is_variable(other)):
         return None
-    if any(other in walk(member) for member in ours.members):
+    if letter not in walk(ours.value) or any(other in walk(member) for member in ours.members):
         return None
     members = tuple(substituted(member, letter, other) for member in ours.members)
     return ours._replace(name=gold, members=members)
+
+
+def _same_function(ours: Node, gold: Node) -> bool:
+    """Whether they are `f(t)` and `f(x)`, which may be one."""
+    if not (isinstance(ours, Apply) and isinstance(gold, Apply) and ours.name == gold.name):
+        return False
+    return all(map(_is_variable, (*ours.arguments, *gold.arguments)))
+
+
+def _is_variable(node: Node) -> bool:
+    """Whether it may be bound: the A of `P(A)` and the X of `E(X)` are not."""
+    return isinstance(node, Symbol) and node.name.islower()
 
 
 def _names_only(ours: Listing, name: Node) -> bool:
@@ -237,12 +269,17 @@ def _bare_for_assignment(ours: Node, target: Assignment, value: Node, terms: Ter
 def _for_named_point(ours: Node, gold: Relation, terms: Terms) -> Decision:
     """`(x, y) = (1, 2)` is met by (1, 2)."""
     names, value = gold.members
-    if isinstance(ours, Relation) and ours.signs == ("=",):
-        if ours.members[0] == names:
-            return compare_nodes(ours.members[1], value, terms.inside())
-        return undecided("other names")
-    if isinstance(ours, Relation):
+    if isinstance(ours, Relation) and ours.members[0] == names and ours.signs == ("=",):
+        return compare_nodes(ours.members[1], value, terms.inside())
+    found, target = coordinates(ours), coordinates(gold)
+    if found is not None and target is not None:
+        if found.keys() != target.keys():
+            return undecided("other names")
+        return in_order([found[name] for name in target], [*target.values()], terms)
+    if isinstance(ours, Relation) or found is not None:
         return undecided("another relation for a point")
+    if not (isinstance(names, Bracket) and is_in_reading_order(names.items)):
+        return undecided(UNKNOWN_ORDER)
     return compare_nodes(ours, value, terms.inside())
 
 

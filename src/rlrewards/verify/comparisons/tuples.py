@@ -10,7 +10,7 @@ from typing import Final
 from rlrewards.verify.comparisons.areas import compare_regions
 from rlrewards.verify.comparisons.exactly import different, undecided
 from rlrewards.verify.comparisons.families import compare_families
-from rlrewards.verify.comparisons.matching import in_order
+from rlrewards.verify.comparisons.matching import in_known_order, in_order
 from rlrewards.verify.comparisons.matrices import for_matrix
 from rlrewards.verify.comparisons.naming import in_alphabet, system
 from rlrewards.verify.comparisons.regions import region, speaks_of_order
@@ -110,7 +110,7 @@ def _as_tuple(ours: Node, gold: Bracket, terms: Terms) -> Decision:
             return different(IN_THE_QUESTION)
         if not terms.conventions.assignments:
             return different("assignments for a tuple")
-        return in_order(in_alphabet(names), gold.items, terms)
+        return in_known_order(in_alphabet(names), gold.items, terms)
     if isinstance(ours, Listing):
         if any(isinstance(item, Relation) for item in ours.items):
             return undecided("relations for a tuple")
