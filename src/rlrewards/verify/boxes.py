@@ -120,7 +120,8 @@ def closing_brace(text: str, start: int, stop: int) -> int | None:
     return None
 
 
-_EDGES = ' \t\r\n\v\f\u00a0\u200b\u200c\u200d\u2060\ufeff*_`"“”'
+_SPACES = "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+_EDGES = _SPACES + '\u200b\u200c\u200d\u2060\ufeff*_`"“”'
 
 
 def trimmed(completion: str, span: Span) -> Span:

@@ -137,7 +137,9 @@ def _label(parser: Parser) -> Symbol | None:
 
 def _is_product(token: Token) -> bool:
     run = token.text
-    if _INSIDE.search(run) or run.istitle() or (run.casefold() in _ENGLISH and token.plain):
+    if _INSIDE.search(run) or (run.casefold() in _ENGLISH and token.plain):
+        return False
+    if run.istitle() and (token.plain or len(run) > 2):  # Bx, but no Name
         return False
     return len(run) <= LONGEST_PRODUCT
 

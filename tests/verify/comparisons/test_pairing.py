@@ -12,6 +12,7 @@ EQUAL_ROWS = rows(
     x=1,y=2; x=3,y=4 ~ x=1 and y=2 or x=3 and y=4
     p=2,q=3 or p=3,q=2 ~ q=3,p=2 or q=2,p=3
     x=1,2; y=3,4 ~ y=3,4; x=1,2
+    (1,2),(2,3) ~ (a,b)=(1,2),(2,3)
     x=\pm1,y=\pm2 ~ y=\pm2,x=\pm1
     x=\pm1,y=2 ~ y=2,x=\pm1
     x=0 or y=0 or x=1 ~ x=1 or y=0 or x=0
@@ -34,6 +35,7 @@ NOT_EQUAL_ROWS = rows(
     x=1,y>2 or x=3,y>4 ~ x=1 or y>2, x=3 or y>4
     x=1,2; y=3,4 ~ y=4,3; x=1,2
     x=1,2,y=3 ~ x=1,y=2,3
+    (1,2),(2,3) ~ (b,a)=(1,2),(2,3)
     x=\pm1,y=\pm2 ~ y=\mp2,x=\pm1
     1 for a=0, 2 for a=1 ~ 0 for a=1, 1 for a=2
     (k,2k), k\in\mathbb{Z} ~ (y,x)=(k,2k), k\in\mathbb{Z}

@@ -176,15 +176,26 @@ def _points(node: Node) -> _Points | None:
         return _Points(_coordinates(names), points) if is_named and _coordinates(names) else None
     if not isinstance(node, Listing):
         return None
+    first = node.items[0]
+    if isinstance(first, Relation) and first.signs == ("=",) and _coordinates(first.members[0]):
+        return _named_once(node.items, first.members[0])
     named = [item for item in node.items if isinstance(item, Relation) and item.signs == ("=",)]
-    if len(named) < len(node.items):
-        return None
-    names = named[0].members[0]
-    if not _coordinates(names):
-        return _grouped(node, named)
-    if any(item.members[0] != names for item in named):
-        return None
-    return _Points(_coordinates(names), Listing(tuple(item.members[1] for item in named)))
+    return None if len(named) < len(node.items) else _grouped(node, named)
+
+
+def _named_once(items: Sequence[Node], names: Node) -> _Points | None:
+    """Read `(x,y)=(1,2) or (x,y)=(3,4)`, where the names may be left out behind the first."""
+    points = tuple(
+        item.members[1]
+        if isinstance(item, Relation) and item.signs == ("=",) and item.members[0] == names
+        else item
+        for item in items
+    )
+    return (
+        None
+        if any(isinstance(x, Relation) for x in points)
+        else _Points(_coordinates(names), Listing(points))
+    )
 
 
 def _coordinates(names: Node) -> tuple[Node, ...]:

@@ -17,7 +17,13 @@ from rlrewards.verify.comparisons.dispatch import compare_nodes
 from rlrewards.verify.comparisons.ends import ball
 from rlrewards.verify.comparisons.exactly import different, strictly
 from rlrewards.verify.comparisons.measures import quantity
-from rlrewards.verify.comparisons.rewriting import in_radians, is_degree, rebuilt, scaled, substituted
+from rlrewards.verify.comparisons.rewriting import (
+    in_radians,
+    is_degree,
+    rebuilt,
+    scaled,
+    substituted,
+)
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.exact import rational
