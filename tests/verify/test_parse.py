@@ -215,6 +215,9 @@ class TestNames:
     def test_symbols(self, text, name):
         assert parse(text) == Symbol(name)
 
+    def test_a_constant_before_an_exponential_is_a_factor(self):
+        assert parse("Ae^x") == Product((Symbol("A"), Power(E, x)))
+
     def test_a_word_alone_is_no_product(self):
         assert isinstance(parse("abc"), Unparsed)
         assert parse("$abc$") == Product((Symbol("a"), Symbol("b"), Symbol("c")))

@@ -93,6 +93,8 @@ def letters(parser: Parser) -> Node:
         return _capitals(parser, run)
     if glued := _GLUED.fullmatch(run):
         return _split(parser, token, [part for part in glued.groups() if part])
+    if len(run) == 2 and run[1] == "e" and parser.is_next("^"):  # Ae^x
+        return _split(parser, token, [*run])
     if _is_product(token) and not (token.plain and _is_apart(parser)):
         return _split(parser, token, [*run])
     parser.at -= 1
