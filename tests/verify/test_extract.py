@@ -316,3 +316,18 @@ def test_plain_answers_are_what_the_rules_find(parts):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("rlrewards.verify.extract.plain_answer", lambda *_: None)
         assert find_answer(completion) == found
+
+
+@pytest.mark.parametrize(
+    ("completion", "answer"),
+    [
+        ("The answer is $2t+1$ for all real numbers $t$.", "$2t+1$ for all real numbers $t$"),
+        (r"The answer is $n\pi$, where $n$ is an integer.", r"$n\pi$, where $n$ is an integer"),
+        ("The answer is $x^2+$ C.", "$x^2+$ C"),
+        ("The answer is $2: 15$ PM.", "$2: 15$ PM"),
+        (r"The answer is $1/x$ for $x \neq 0$.", r"$1/x$ for $x \neq 0$"),
+        ("The answer is $5$ for the reasons given.", "$5$"),
+    ],
+)
+def test_a_formula_keeps_its_domain(completion, answer):
+    assert find_answer(completion).answer.text == answer

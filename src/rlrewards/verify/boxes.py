@@ -52,6 +52,13 @@ def _is_operand(completion: str, start: int) -> bool:
     if completion.find("{", line, start) < 0:
         return False
     before = completion[line:start]
+    first, last = before.find("{"), before.rfind("}")
+    if (
+        first < before.find("}")
+        and before.rfind("{") < last
+        and before.count("{") == before.count("}")
+    ):
+        return False  # all of them are closed
     depth = 0
     for brace in reversed([*_BRACE.finditer(before)]):
         depth += (brace[0] == "{") - (brace[0] == "}")

@@ -21,7 +21,7 @@ from rlrewards.verify.parse import readings
 from rlrewards.verify.particulars import other_particulars
 from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import symbolic
-from rlrewards.verify.text import compare_text, is_prose
+from rlrewards.verify.text import clock_of, compare_text, is_prose
 from rlrewards.verify.tokens import same_symbols, symbols
 from rlrewards.verify.tree import Listing, Node, Unparsed
 from rlrewards.verify.verdict import Status, Tier
@@ -57,6 +57,16 @@ def _string(answer: str, reference: str, terms: Terms) -> Decision | None:
     if ours and gold and len(gold) > 1 and same_symbols(ours, gold):
         return equal(Tier.STRING, "the same text")
     return None
+
+
+def _clocks(answer: str, reference: str, terms: Terms) -> Decision | None:
+    gold = clock_of(reference)
+    ours = None if gold is None else clock_of(answer)
+    if ours is None:
+        return None
+    if ours == gold:
+        return equal(Tier.TEXT, "the same time")
+    return different(Tier.TEXT, f"{ours} for {gold}")
 
 
 _NAME: Final = re.compile(r"[A-Za-z]|[A-Z]{2,}")
@@ -190,6 +200,7 @@ def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 
 _RUNGS: Final[tuple[Callable[[str, str, Terms], Decision | None], ...]] = (
+    _clocks,
     _string,
     _names,
     _trees,

@@ -363,12 +363,27 @@ _IN_DOLLARS = r"\$((?:\\.|[^$\n\\]){1,2000})\$"
 _DISPLAY = re.compile(rf"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$|\\\((.*?)\\\)|{_IN_DOLLARS})", re.DOTALL)
 # What may follow a formula that is a whole answer; anything else is a part of it.
 _FORMULA_ENDS = re.compile(
-    r"[ \t]*(?:\Z|\n|[.!?]?[\"')\]*]*(?:\s|\Z)(?![ \t]*(?:[-+/(&\\$\d]|or\b|and\b|[a-z]))"
+    r"[ \t]*(?:\Z|\n|[.!?]?[\"')\]*]*(?:\s|\Z)(?![ \t]*(?:[-+/(&\\$\d]|or\b|and\b|[a-z]|[AP]M\b))"
     r"|[.!?][\"')\]*]*(?:\s|\Z)|,\s*(?:which|because|since|as|so|where|thus)\b"
     r"|(?:because|since|which|where|when|for|as)\b)"
 )
 
 
+def _ends_a_statement(completion: str, formula: re.Match[str]) -> bool:
+    """Whether a formula is a whole answer: no operator ends it, and no domain follows."""
+    text = next(filter(None, formula.groups()), "")
+    if text.rstrip()[-1:] in tuple("+-*/=<>"):
+        return False
+    if _DOMAIN.match(completion, formula.end()) is not None:
+        return False
+    return _FORMULA_ENDS.match(completion, formula.end()) is not None
+
+
+_DOMAIN = re.compile(
+    r",?\s{0,3}(?:for\s(?:all|any|every|some)\b"
+    r"|for\s\$[^$]{0,80}(?:[<>]|\\neq?\b|\\[lg]eq?\b)|for\s\$[^$]{0,80}\$[^.\n]{0,40}otherwise"
+    r"|where\s\$?\\?[a-zA-Z]\S{0,12}\$?\s?(?:is|=|\\in|∈|satisfies)\b)"
+)
 _FINAL_NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,30})?\Z")
 
 
@@ -379,7 +394,7 @@ def _end_of_statement(text: Text, start: int) -> int:
         return number.end()
     formula = _DISPLAY.match(completion, start)
     behind = start if formula is None else formula.end()
-    if formula is not None and _FORMULA_ENDS.match(completion, behind) is not None:
+    if formula is not None and _ends_a_statement(completion, formula):
         return behind
     end = _STOP.search(completion, behind)
     stop = len(completion) if end is None else end.start()

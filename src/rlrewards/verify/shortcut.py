@@ -62,7 +62,8 @@ def shortcut(answer: str, reference: str, conventions: Conventions) -> Decision 
 
 
 _FRACTION = re.compile(
-    r"(?P<sign>-)?\\[dt]?frac ?\{ ?(?P<over>[0-9]{1,9}) ?\} ?\{ ?(?P<under>[1-9][0-9]{0,8}) ?\}\.?"
+    r"(?P<sign>-)?(?P<whole>[1-9][0-9]{0,8})? ?\\[dt]?frac"
+    r" ?\{ ?(?P<over>[0-9]{1,9}) ?\} ?\{ ?(?P<under>[1-9][0-9]{0,8}) ?\}\.?"
 )
 
 
@@ -76,6 +77,8 @@ def _fractions(answer: str, reference: str, conventions: Conventions) -> Decisio
     given = None if gold is None else _FRACTION.fullmatch(_inside_dollars(answer))
     if gold is None or given is None or conventions.rel_tol or conventions.significant is not None:
         return None
+    if not (_is_proper(given) and _is_proper(gold)):
+        return None
     ours = _signed(given) * int(gold["under"])
     theirs = _signed(gold) * int(given["under"])
     if ours == theirs:
@@ -83,8 +86,15 @@ def _fractions(answer: str, reference: str, conventions: Conventions) -> Decisio
     return different(Tier.EXACT, f"{_shown(given)} for {_shown(gold)}")
 
 
+def _is_proper(fraction: re.Match[str]) -> bool:
+    """Whether what stands behind a whole number is less than one."""
+    return fraction["whole"] is None or int(fraction["over"]) < int(fraction["under"])
+
+
 def _signed(fraction: re.Match[str]) -> int:
-    return -int(fraction["over"]) if fraction["sign"] else int(fraction["over"])
+    """Return the numerator, that of a mixed number with its whole part."""
+    over = int(fraction["whole"] or 0) * int(fraction["under"]) + int(fraction["over"])
+    return -over if fraction["sign"] else over
 
 
 def _shown(fraction: re.Match[str]) -> str:

@@ -83,6 +83,18 @@ _CLOCK = re.compile(
     r"|\s*(?:\\text\s*\{\s*)?([ap])\.?\s?m)\b[.}]*",
     re.IGNORECASE,
 )
+
+
+def clock_of(text: str) -> str | None:
+    r"""Return the time of day that a whole text is, in one spelling, or None.
+
+    >>> clock_of(r"4:30 \text{ p.m.}") == clock_of("04:30 PM"), clock_of("4:30")
+    (True, None)
+    """
+    found = _CLOCK.fullmatch(text.strip(" $")) if len(text) < 40 else None
+    return None if found is None else _time(found)
+
+
 _NUMBERS = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)")
 _LEAD = re.compile(r"(yes|no)(?:$|\s*[.,;:!])", re.IGNORECASE)
 _YES_AND_NO = re.compile(r"\byes\b.*\bno\b|\bno\b.*\byes\b", re.IGNORECASE | re.DOTALL)
@@ -180,7 +192,7 @@ def _key(text: str) -> str:
 
 def _time(match: re.Match[str]) -> str:
     """Spell a time of day: `04:30 PM` and `4:30 p.m.` are 4 30 pm, `8 AM` is 8 00 am."""
-    return f"{int(match[1])} {match[2] or '00'} {match[3] or match[4]}m"
+    return f"{int(match[1])} {match[2] or '00'} {(match[3] or match[4]).casefold()}m"
 
 
 _LONGEST_PHRASE: Final = 300
