@@ -79,3 +79,10 @@ def test_a_hostile_question_costs_no_more_than_its_length(piece):
     begun = time.perf_counter()
     is_echo("2+3", "5", piece * 100_000)
     assert time.perf_counter() - begun < 5.0
+
+
+def test_a_fraction_that_is_only_to_be_reduced_is_an_echo():
+    prompt = r"Simplify $\frac{48}{18}$."
+    assert rr.verify(r"\frac{48}{18}", r"$\frac{8}{3}$", prompt=prompt).why == "echo"
+    assert rr.verify(r"\frac{8}{3}", r"$\frac{8}{3}$", prompt=prompt)
+    assert rr.verify(r"\frac{16}{6}", r"$\frac{8}{3}$", prompt=prompt)

@@ -20,6 +20,7 @@ from rlrewards.verify.tree import (
     Power,
     Product,
     Quotient,
+    Rational,
     Root,
     Sum,
     symbols_of,
@@ -44,6 +45,11 @@ def holds_tower(node: Node) -> bool:
         for part in walk(node)
         if isinstance(part, Power | Call) and not symbols_of(part)
     )
+
+
+def is_tower(node: Node, number: Rational) -> bool:
+    """Whether a value without variables is a tower, and larger than a number."""
+    return bool(least_log2(node, {}) > max(TOWER_LOG2, 2.0 * number.height_bits()))
 
 
 def most_log2(node: Node, values: Values) -> float:

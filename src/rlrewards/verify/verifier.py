@@ -270,7 +270,10 @@ class Verifier(Conventions):
         """Return the verdict at once, from memory, or by climbing the ladder."""
         if options is None and len(golds) == 1:
             decision = shortcut(answer, golds[0], self._conventions)
-            if decision is not None:
+            # Equal values of other spellings may still be an echo of the question.
+            if decision is not None and not (
+                prompt and decision.is_equal and decision.tier is Tier.EXACT
+            ):
                 return Verdict(decision.status, decision.tier, decision.why, answer, shown)
         if not self.cache_size or len(answer) + len(prompt or "") > MAX_REMEMBERED:
             return self._verdict(answer, golds, options, prompt, shown)
