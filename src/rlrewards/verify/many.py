@@ -189,7 +189,11 @@ class _Grader:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        _send(self._stdin, configuration)
+        try:
+            _send(self._stdin, configuration)
+        except OSError:  # it died at once
+            self.kill()
+            raise
 
     def grade(self, chunk: list[Pair]) -> list[Verdict]:
         """Return the verdicts; raise `OSError` or `ValueError` when the process gives none."""
