@@ -37,6 +37,7 @@ from rlrewards.verify.boxes import (
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.plain_answer import MAX_READ, Found, plain_answer
+from rlrewards.verify.statement import end_of_statement
 from rlrewards.verify.verdict import Answer
 
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
@@ -337,7 +338,10 @@ def _phrase(text: Text) -> Found | None:
         start = mark.end()
     else:
         start = max(said.end(), line.end())
-    return text.found((start, _end_of_statement(text, start)), "phrase")
+    return text.found(
+        (start, end_of_statement(text.completion, start, keep_reasons=text.options is not None)),
+        "phrase",
+    )
 
 
 _NOUNS = ("answer", "option", "choice")
@@ -355,51 +359,6 @@ def _last_phrase(text: Text) -> re.Match[str] | None:
     words = text.completion[begin:noun].rsplit(None, 2)
     lead = len(words[0]) if len(words) == 3 else 0
     return text.last(_PHRASE, max(begin, min(begin + lead, noun - 4)))
-
-
-_STOP = re.compile(r"\n|[.!?](?=[\"')\]*]*(?:\s|$))")
-_REASON = re.compile(r"\b(?:because|since|which|as\s(?:it|we|the))\b", re.IGNORECASE)
-_IN_DOLLARS = r"\$((?:\\.|[^$\n\\]){1,2000})\$"
-_DISPLAY = re.compile(rf"\s*(?:\\\[(.*?)\\\]|\$\$(.*?)\$\$|\\\((.*?)\\\)|{_IN_DOLLARS})", re.DOTALL)
-# What may follow a formula that is a whole answer; anything else is a part of it.
-_FORMULA_ENDS = re.compile(
-    r"[ \t]*(?:\Z|\n|[.!?]?[\"')\]*]*(?:\s|\Z)(?![ \t]*(?:[-+/(&\\$\d]|or\b|and\b|[a-z]|[AP]M\b))"
-    r"|[.!?][\"')\]*]*(?:\s|\Z)|,\s*(?:which|because|since|as|so|where|thus)\b"
-    r"|(?:because|since|which|where|when|for|as)\b)"
-)
-
-
-def _ends_a_statement(completion: str, formula: re.Match[str]) -> bool:
-    """Whether a formula is a whole answer: no operator ends it, and no domain follows."""
-    text = next(filter(None, formula.groups()), "")
-    if text.rstrip()[-1:] in tuple("+-*/=<>"):
-        return False
-    if _DOMAIN.match(completion, formula.end()) is not None:
-        return False
-    return _FORMULA_ENDS.match(completion, formula.end()) is not None
-
-
-_DOMAIN = re.compile(
-    r",?\s{0,3}(?:for\s(?:all|any|every|some)\b"
-    r"|for\s\$[^$]{0,80}(?:[<>]|\\neq?\b|\\[lg]eq?\b)|for\s\$[^$]{0,80}\$[^.\n]{0,40}otherwise"
-    r"|where\s\$?\\?[a-zA-Z]\S{0,12}\$?\s?(?:is|=|\\in|∈|satisfies)\b)"
-)
-_FINAL_NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,30})?\Z")
-
-
-def _end_of_statement(text: Text, start: int) -> int:
-    """Return where a statement that starts here ends: its formula, its sentence or its line."""
-    completion = text.completion
-    if (number := _FINAL_NUMBER.match(completion, start)) is not None:
-        return number.end()
-    formula = _DISPLAY.match(completion, start)
-    behind = start if formula is None else formula.end()
-    if formula is not None and _ends_a_statement(completion, formula):
-        return behind
-    end = _STOP.search(completion, behind)
-    stop = len(completion) if end is None else end.start()
-    reason = None if text.options is not None else _REASON.search(completion, behind, stop)
-    return stop if reason is None else len(completion[: reason.start()].rstrip(" \t,("))
 
 
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*[.!]?\s*\Z")
