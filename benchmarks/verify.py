@@ -41,7 +41,7 @@ class Plan:
     peer_completions: int = 6000
     peer_rewritten: int = 1000
     cross_pairs: int = 200_000
-    cross_seconds: float = 200.0
+    cross_seconds: float = 400.0
     peer_echo_rows: int = 340
     pool_pairs: int = 4000
     pool_peer_pairs: int = 200

@@ -6,6 +6,7 @@ written to a file in the output folder.
 
 from __future__ import annotations
 
+import multiprocessing
 import random
 import re
 import time
@@ -88,31 +89,51 @@ def self_equality(references: Sequence[str]) -> tuple[dict[str, int], list[Findi
 # Cross-equality --------------------------------------------------------------------------------
 
 
+Pair = tuple[str, str, str]
+_CHUNK = 500
+
+
 def cross_equality(
     by_set: Mapping[str, Sequence[str]], count: int, seed: int, most_seconds: float
 ) -> tuple[int, int, list[Finding]]:
-    """Compare random references of one data set with each other.
+    """Compare random references of one data set with each other, in two processes.
 
     Returns:
         Pairs compared, pairs found EQUAL, and those of them that the benchmark's own grammar cannot
         tell to be the same value: a person judges these.
     """
-    verifier = rr.Verifier(cache_size=0)
-    rng, stop = random.Random(seed), time.perf_counter() + most_seconds
+    stop = time.perf_counter() + most_seconds
+    pairs = _crossed(by_set, count, seed)
+    chunks = [pairs[at : at + _CHUNK] for at in range(0, count, _CHUNK)]
+    done, equal, found = 0, 0, {}
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        for number, findings in pool.imap(_equal_pairs, chunks):
+            done += number
+            equal += len(findings)
+            found |= {(one.answer, one.reference): one for one in findings}
+            if time.perf_counter() > stop:
+                break
+    listed = [one for one in found.values() if not _same_value(one.answer, one.reference)]
+    return done, equal, listed
+
+
+def _crossed(by_set: Mapping[str, Sequence[str]], count: int, seed: int) -> list[Pair]:
+    """Draw pairs of different references of one data set, each set as often as it is large."""
+    rng = random.Random(seed)
     distinct = {name: list(dict.fromkeys(texts)) for name, texts in by_set.items()}
     names = [name for name, texts in distinct.items() if len(texts) > 1]
-    weights = [len(distinct[name]) for name in names]
-    done, equal, found = 0, 0, {}
-    while done < count and time.perf_counter() < stop:
-        name = rng.choices(names, weights)[0]
-        answer, reference = rng.sample(distinct[name], 2)
-        done += 1
+    drawn = rng.choices(names, [len(distinct[name]) for name in names], k=count)
+    return [(name, *rng.sample(distinct[name], 2)) for name in drawn]
+
+
+def _equal_pairs(pairs: Sequence[Pair]) -> tuple[int, list[Finding]]:
+    """Return how many pairs were compared, and those that are EQUAL."""
+    verifier = rr.Verifier(cache_size=0)
+    found = []
+    for name, answer, reference in pairs:
         if verdict := verifier.verify(answer, reference):
-            equal += 1
-            if not _same_value(answer, reference):
-                said = f"{verdict.tier}: {verdict.why}"
-                found[answer, reference] = Finding(name, answer, reference, said)
-    return done, equal, list(found.values())
+            found.append(Finding(name, answer, reference, f"{verdict.tier}: {verdict.why}"))
+    return len(pairs), found
 
 
 def _same_value(answer: str, reference: str) -> bool:

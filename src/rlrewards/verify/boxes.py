@@ -15,7 +15,12 @@ Box = tuple[Span, Span]
 """Where a box stands, and where what is in it."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
-_FLAT_BOX = re.compile(r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)(\{[^{}\\]*\})?")
+# With what is in it where its braces are at most two deep; what is deeper is left to be counted.
+_FLAT_BOX = re.compile(
+    r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)"
+    r"(\{(?:[^{}\\]++|\\.|\{(?:[^{}\\]++|\\.)*\})*\})?",
+    re.DOTALL,
+)
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 _BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
 _NEVER_BEFORE = frozenset("$([{=:")
@@ -75,7 +80,8 @@ def boxes_in(completion: str, start: int, stop: int) -> Iterator[Box | None]:
         inner = opening.end(1)
         if opening[2]:
             start = opening.end()
-            yield (opening.start(), start), (inner + 1, start - 1)
+            box = (opening.start(), start), (inner + 1, start - 1)
+            yield _unnested(completion, box) if "\\" in opening[2] else box
         elif inner < stop and completion[inner] == "{":
             end = closing_brace(completion, inner, stop)
             if end is None:

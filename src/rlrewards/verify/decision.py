@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Status, Tier
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """A status, the tier that found it, and the reason in a few words."""
 
     status: Status

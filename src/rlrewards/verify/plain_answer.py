@@ -30,16 +30,23 @@ def plain_answer(
 
     They would find the same; None where they have to decide.
     """
-    has_angle = "<" in completion
     if len(completion) > MAX_READ:
         return None
+    has_angle = "<" in completion
     for tag in tags:
         if (has_angle or tag[0] != "<") and tag in completion:
             return None
-    found = _final_number(completion, has_angle) if options is None else None
-    return found if found or has_angle else _lone_box(completion)
+    if options is None and completion[-1:].isdigit():
+        found = _final_number(completion, has_angle)
+        if found is not None:
+            return found
+    if has_angle and _MAY_BE_A_TAG.search(completion) is not None:
+        return None
+    return _lone_box(completion)
 
 
+# An answer tag, or a special token at the end.
+_MAY_BE_A_TAG = re.compile(r"<(?:\s*/?\s*[aA]|[^<]*>\s*\Z)")
 _PLAIN_END = re.compile(r"[ \t]*(A:|####)[ \t]*(-?\d[\d,]{0,30}(?:\.\d{1,30})?)\Z")
 
 
@@ -57,16 +64,19 @@ def _final_number(completion: str, has_angle: bool) -> Found | None:
     return Found(Answer(end[2], end.span(2), "hashes"))
 
 
+_FIRST_BOX = re.compile(r"\\(?:boxed|fbox)")
+
+
 def _lone_box(completion: str) -> Found | None:
     r"""Return what the only box of a text without tags holds."""
-    at = completion.rfind("\\boxed")
-    if at < 0 or completion[at + 6 : at + 7] != "{":
+    at = completion.rfind("\\boxed{")
+    if at < 0 or completion.find("box", at + 7) >= 0:
         return None
-    is_only = completion.find("box") == at + 1 and completion.find("box", at + 2) < 0
-    if not is_only and (completion.find("\\boxed", 0, at) >= 0 or "\\fbox" in completion):
+    if completion.find("box") != at + 1 and _FIRST_BOX.search(completion, 0, at) is not None:
         return None
     end = completion.find("}", at)
-    if completion.find("{", at + 7, end) >= 0 or completion.find("\\", at + 7, end) >= 0:
+    inside = completion[at + 7 : end]
+    if "{" in inside or "\\" in inside:
         end = closing_brace(completion, at + 6, len(completion)) or -1
     if end < 0 or is_touched(completion, (at, end + 1)):
         return None
