@@ -34,11 +34,11 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/objectives.py
 	$(BIN)/python benchmarks/verify.py
 
-# Uses the interpreter at hand where no environment was made: GPU machines bring their own torch.
 # Coverage-guided fuzzing of the verifier: a million inputs, or as many as an hour takes.
 fuzz: $(DEV)
 	$(BIN)/python tests/fuzz/fuzz_verify.py --runs 1000000 --seconds 3600
 
+# Uses the interpreter at hand where no environment was made: GPU machines bring their own torch.
 gpu:
 	PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py
 

@@ -7,6 +7,7 @@ logarithms; beyond a float they are infinite.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from rlrewards.verify.enclose import NO_VALUE, enclose
@@ -49,7 +50,12 @@ def holds_tower(node: Node) -> bool:
 
 def is_tower(node: Node, number: Rational) -> bool:
     """Whether a value without variables is a tower, and larger than a number."""
-    return bool(least_log2(node, {}) > max(TOWER_LOG2, 2.0 * number.height_bits()))
+    return bool(_size(node) > max(TOWER_LOG2, 2.0 * number.height_bits()))
+
+
+@lru_cache(maxsize=256)
+def _size(node: Node) -> float:
+    return least_log2(node, {})
 
 
 def most_log2(node: Node, values: Values) -> float:
