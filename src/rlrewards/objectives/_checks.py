@@ -39,6 +39,25 @@ def boolean_mask(mask: Tensor, name: str, x: Tensor) -> Tensor:
     return mask if mask.dtype == torch.bool else mask != 0
 
 
+def boolean_like(name: str, x: Tensor, other_name: str, other: Tensor) -> Tensor:
+    """``x`` as booleans, checked against the shape of another."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}: pass a torch.Tensor, non-zero where true")
+    same_shape(name, x, other_name, other)
+    return x if x.dtype == torch.bool else x != 0
+
+
+def per_row(name: str, x: Tensor, like: Tensor) -> Tensor:
+    """``x`` ``[B]``, checked against the rows of ``like`` ``[B, T]``."""
+    if not isinstance(x, Tensor):
+        raise TypeError(f"{name} is a {type(x).__name__}: pass a torch.Tensor, one value per row")
+    if x.shape != like.shape[:1]:
+        raise ValueError(
+            f"{name} has shape {list(x.shape)}, expected one value per row: {list(like.shape[:1])}"
+        )
+    return x
+
+
 def per_token(advantages: Tensor, like: Tensor) -> Tensor:
     """Advantages ``[B]`` or ``[B, T]`` as constants that broadcast against ``like`` ``[B, T]``."""
     advantages = floats("advantages", advantages)

@@ -9,6 +9,9 @@ A batch without a valid token gives 0 with zero gradients. A NaN at a valid toke
 and NaN gradients at the valid tokens, never a step that quietly leaves the token out.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -87,8 +90,7 @@ def constant(x: Tensor, mask: Tensor, *, length: float, denominator: Denominator
     >>> constant(x, mask, length=10)
     tensor(0.4500)
     """
-    if not length > 0:
-        raise ValueError(f"length is {length}, expected the generation limit in tokens, above 0")
+    length = _positive_length(length)
     x, mask = _checked(x, mask)
     return _divide(wide_sum(x, mask) / length, len(x) if denominator is None else denominator, x)
 
@@ -100,14 +102,59 @@ def _checked(x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
 
 def _divide(total: Tensor, denominator: float | Tensor, x: Tensor) -> Tensor:
     """``total / denominator`` in ``x``'s dtype; 0/0, a batch of nothing, is 0."""
-    if isinstance(denominator, Tensor):
-        if denominator.numel() != 1:
-            raise ValueError(f"denominator has shape {list(denominator.shape)}, expected a scalar")
-        below = denominator.detach().to(total).reshape(())
-    else:
-        _checks.at_least("denominator", denominator, 0.0)
-        below = total.new_tensor(float(denominator))
+    below = _scalar(denominator, total)
     below = torch.where((below == 0) & (total == 0), 1.0, below).detach()
     # NaN spoils the gradient of every valid token, not only that of its own cell.
     spoilt = torch.where(total.isnan(), torch.nan, 1.0).detach()
     return (total / below * spoilt).to(x.dtype)
+
+
+def _scalar(denominator: float | Tensor, like: Tensor) -> Tensor:
+    """Return a denominator as a scalar tensor of the device and dtype of another."""
+    if isinstance(denominator, Tensor):
+        if denominator.numel() != 1:
+            raise ValueError(f"denominator has shape {list(denominator.shape)}, expected a scalar")
+        return denominator.detach().to(like).reshape(())
+    _checks.at_least("denominator", denominator, 0.0)
+    return like.new_tensor(float(denominator))
+
+
+def row_weights(
+    aggregate: Callable[..., Tensor], mask: Tensor, denominator: Denominator = None
+) -> Tensor:
+    """What every token of a row weighs: ``token_mean`` and the others are all ``Σᵢ wᵢ Σₜ m·x``.
+
+    For a kernel that sums the rows itself. ``constant`` comes with its length, as
+    ``functools.partial(constant, length=…)``.
+
+    Shapes: ``mask`` ``[B, T]`` → ``[B]``, float64. Raises ``TypeError`` for a function that is none
+    of the five.
+
+    >>> row_weights(sequence_mean, torch.tensor([[1, 1], [1, 0]]))
+    tensor([0.2500, 0.5000], dtype=torch.float64)
+    """
+    valid = mask if mask.dtype == torch.bool else mask != 0
+    tokens = count(valid)
+    weights = torch.ones(len(mask), dtype=torch.float64, device=mask.device)
+    default: float | Tensor = len(mask)
+    kind, settings = aggregate, {}
+    if isinstance(aggregate, partial):
+        kind, settings = aggregate.func, aggregate.keywords
+    if kind is token_mean:
+        default = tokens
+    elif kind is token_sum:
+        default = 1.0
+    elif kind is sequence_mean:
+        weights = weights / count(valid, 1).clamp(min=1)
+    elif kind is constant:
+        weights = weights / _positive_length(settings["length"])
+    elif kind is not sequence_sum:
+        raise TypeError(f"{kind!r} is no aggregation of this module")
+    below = _scalar(default if denominator is None else denominator, weights)
+    return weights / torch.where((below == 0) & (tokens == 0), 1.0, below)
+
+
+def _positive_length(length: float) -> float:
+    if not length > 0:
+        raise ValueError(f"length is {length}, expected the generation limit in tokens, above 0")
+    return length
