@@ -37,6 +37,16 @@ def test_every_public_name_has_a_line_in_docs_and_changelog():
         assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
 
 
+def test_every_public_objective_has_a_line_in_docs_and_changelog():
+    rl = pytest.importorskip("rlrewards.objectives", reason="needs torch")
+    pages = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in {*rl.__all__, *rl.recipes.__all__}:
+        assert re.search(rf"\b{name}\b", pages), f"{name} is not in README or docs"
+        assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
+        assert getattr(rl, name, None) or getattr(rl.recipes, name)
+
+
 def test_the_tables_of_the_readme_name_every_reward():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, module in rr._MODULE_OF.items():

@@ -1,10 +1,12 @@
 # ruff: noqa: N803, N806  (names as in the formulas: A, B, T)
 import math
+from functools import partial
 
 import pytest
 import torch
 
 from rlrewards import objectives as rl
+from rlrewards.objectives.surrogate import is_clipped
 
 NAN, INF = math.nan, math.inf
 
@@ -196,3 +198,286 @@ def test_errors_name_the_culprit(change, message):
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=message):
         rl.clipped(**{"logp": x, "old_logp": x, "advantages": torch.zeros(2), **change})
+
+
+def test_reinforce_by_hand():
+    logp = torch.tensor([[-1.0, -2.0], [-3.0, -4.0]], dtype=torch.float64, requires_grad=True)
+    A, weight = (
+        torch.tensor([2.0, -1.0]),
+        torch.tensor([[1.0, 0.5], [0.0, 3.0]], requires_grad=True),
+    )
+    assert rl.reinforce(logp, A).tolist() == [[2, 4], [-3, -4]]
+    loss = rl.reinforce(logp, A, weight=weight)
+    assert loss.tolist() == [[2, 2], [0, -12]]
+    loss.sum().backward()
+    assert logp.grad.tolist() == [[-2, -1], [0, 3]]
+    assert weight.grad is None
+
+
+def test_reinforce_names_a_weight_of_another_shape():
+    x = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match=r"weight has shape \[2\] but logp has \[2, 3\]"):
+        rl.reinforce(x, torch.zeros(2), weight=torch.zeros(2))
+
+
+def test_is_clipped_by_hand():
+    logp = logs(1.3, 1.3, 0.7, 0.7, 1.0, NAN)
+    A = torch.tensor([[1.0, -1.0, 1.0, -1.0, 0.0, 1.0]])
+    got = is_clipped(logp, logs(*[1.0] * 6), A)
+    assert got.int().tolist() == [[1, 0, 0, 1, 0, 0]]
+
+
+# The laws of every surrogate, as f(logp, old_logp, advantages [B], mask) -> [B, T].
+
+
+def _reinforce(logp, old, A, mask):
+    return rl.reinforce(logp, A, weight=rl.truncated_importance(logp, old, mask, cap=4.0))
+
+
+def _unified(logp, old, A, mask):
+    return rl.cispo(logp, old, A, unified_clip=(0.2, 0.3))
+
+
+LAWS = {
+    "clipped": lambda logp, old, A, mask: rl.clipped(logp, old, A, high=0.28, ceiling=3.0),
+    "reinforce": _reinforce,
+    "cispo": lambda logp, old, A, mask: rl.cispo(logp, old, A),
+    "cispo unified": _unified,
+    "sapo": lambda logp, old, A, mask: rl.sapo(logp, old, A),
+    "dppo_tv": lambda logp, old, A, mask: rl.dppo_tv(logp, old, A),
+    "dppo_kl": lambda logp, old, A, mask: rl.dppo_kl(logp, old, A),
+    "gspo": partial(rl.gspo, low=0.2, high=0.28),
+    "gspo_token": partial(rl.gspo_token, low=0.2, high=0.28),
+    "vespo": rl.vespo,
+    "gmpo": rl.gmpo,
+    "clip_cov": partial(rl.clip_cov, share=0.1, cov_low=0.05, cov_high=0.6),
+    "kl_cov": partial(rl.kl_cov, share=0.1),
+}
+BY_ROW = ["gspo", "vespo", "gmpo"]
+MASKED = ["gspo", "gspo_token", "vespo", "gmpo", "clip_cov", "kl_cov"]
+every_surrogate = pytest.mark.parametrize("name", LAWS)
+
+
+def law_case(dtype=torch.float64, B=5, T=7):
+    torch.manual_seed(3)
+    logp = -torch.rand(B, T, dtype=dtype) - 0.5
+    old = logp + 0.3 * torch.randn(B, T, dtype=dtype)
+    mask = torch.rand(B, T) < 0.7
+    mask[-1] = False
+    return logp, old, torch.randn(B, dtype=dtype), mask
+
+
+def step(name, logp, old, A, mask, aggregate=rl.token_mean):
+    logp = logp.clone().requires_grad_()
+    loss = aggregate(LAWS[name](logp, old, A, mask), mask)
+    return loss.detach(), torch.autograd.grad(loss, logp)[0]
+
+
+@every_surrogate
+@pytest.mark.parametrize("aggregate", [rl.token_mean, rl.sequence_mean])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_law_padding_leaves_no_trace(name, aggregate, dtype):
+    logp, old, A, mask = law_case(dtype)
+    loss, gradient = step(name, logp, old, A, mask, aggregate)
+    assert not gradient[~mask].any()
+    wide_mask = torch.nn.functional.pad(mask, (0, 4))
+    for junk in (NAN, INF, -INF, 1e30):
+        wide = [
+            torch.nn.functional.pad(x.masked_fill(~mask, junk), (0, 4), value=junk)
+            for x in (logp, old)
+        ]
+        rows = A.masked_fill(~mask.any(1), junk)
+        tokens = torch.where(wide_mask, A.unsqueeze(1), junk)
+        for advantages in (rows,) if name in BY_ROW else (rows, tokens):
+            dirty_loss, dirty = step(name, *wide, advantages, wide_mask, aggregate)
+            assert torch.equal(loss, dirty_loss)
+            assert torch.equal(gradient, dirty[:, :7])
+            assert not dirty[:, 7:].any()
+
+
+@every_surrogate
+@pytest.mark.parametrize("where", ["logp", "old_logp", "advantages"])
+def test_law_nan_at_a_valid_token_is_never_hidden(name, where):
+    logp, old, A, mask = law_case()
+    mask[1, 2] = True
+    taught = step(name, logp, old, A, mask)[1] != 0
+    {"logp": logp, "old_logp": old, "advantages": A.unsqueeze(1)}[where][
+        1, 0 if where == "advantages" else 2
+    ] = NAN
+    loss, gradient = step(name, logp, old, A, mask)
+    assert loss.isnan()
+    taught[1] = False
+    assert taught.sum() > 8
+    assert gradient[taught].isnan().all()
+    assert not gradient[~mask].any()
+
+
+@every_surrogate
+def test_law_nothing_valid_is_nothing(name):
+    for logp, old, A in (law_case()[:3], [torch.full((5, 7), NAN)] * 2 + [torch.full((5,), NAN)]):
+        for aggregate in (rl.token_mean, rl.sequence_mean, rl.sequence_sum):
+            loss, gradient = step(name, logp, old, A, torch.zeros(5, 7), aggregate)
+            assert loss == 0
+            assert not gradient.any()
+
+
+@every_surrogate
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3), (3, 0)])
+def test_law_empty(name, shape):
+    x = torch.zeros(shape)
+    loss, gradient = step(name, x, x, torch.zeros(shape[0]), x)
+    assert loss == 0
+    assert gradient.shape == shape
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_law_masked_cells_are_zero(name):
+    logp, old, A, mask = law_case()
+    cells = LAWS[name](logp.masked_fill(~mask, NAN), old, A, mask)
+    assert not cells[~mask].any()
+    assert cells[mask].isfinite().all()
+
+
+@every_surrogate
+def test_law_on_policy_it_is_the_policy_gradient(name):
+    """Of the sum over the cells: for losses of rows n cells hold what has 1/n of each token."""
+    logp, _, A, mask = law_case()
+    if name == "clip_cov":  # nothing to take out
+        cells = rl.clip_cov(logp.requires_grad_(), logp, A, mask, cov_low=9.0, cov_high=10.0)
+    else:
+        cells = LAWS[name](logp.requires_grad_(), logp, A, mask)
+    got = torch.autograd.grad(torch.where(mask, cells, 0.0).sum(), logp)[0]
+    torch.testing.assert_close(got, torch.where(mask, -A.unsqueeze(1), 0.0))
+
+
+def coefficient(name, r, A, p, q, s, n, w, product):
+    """Of FORMULAS: ∂(Σ cells)/∂ℓ = −coef·A, in plain floats (rows: n times their s/n)."""
+    cut = (A > 0 and r > 1.28) or (A < 0 and (r < 0.8 or r > 3.0))
+    kl = q * math.log(q / p) + (1 - q) * math.log((1 - q + 1e-8) / (1 - p + 1e-8))
+    tau = 1.0 if A > 0 else 1.05
+    k, lam = (2, 3) if A >= 0 else (3, 2)
+    row_cut = (A > 0 and s > 1.28) or (A < 0 and s < 0.8)
+    clipped_here = math.log(r) > 0.4 if A > 0 else math.log(r) < -0.4
+    return {
+        "clipped": 0 if cut else r,
+        "reinforce": min(r, 4.0),
+        "cispo": min(r, 5.0),
+        "cispo unified": 0 if (A > 0 and r > 1.3) or (A < 0 and r < 0.8) else min(r, 5.0),
+        "sapo": r / math.cosh(tau * (r - 1) / 2) ** 2,
+        "dppo_tv": min(r, 10.0) * (p - q <= 0.15 if A > 0 else p - q >= -0.15),
+        "dppo_kl": min(r, 10.0) * ((kl <= 0.05 or p <= q) if A > 0 else (kl <= 0.05 or p >= q)),
+        "gspo": 0 if row_cut else s,
+        "gspo_token": 0 if row_cut else s,
+        "vespo": product**k * math.exp(lam * (1 - product)),
+        "gmpo": 0 if clipped_here else w,
+    }[name]
+
+
+@pytest.mark.parametrize("name", [name for name in LAWS if "_cov" not in name])
+def test_law_coefficients(name):
+    logp, old, A, mask = law_case()
+    old = old.clamp(max=-0.01)
+    logp.requires_grad_()
+    got = torch.autograd.grad(torch.where(mask, LAWS[name](logp, old, A, mask), 0.0).sum(), logp)[0]
+    for i, a in enumerate(A.tolist()):
+        valid = [t for t in range(7) if mask[i, t]]
+        gaps = {t: (logp[i, t] - old[i, t]).item() for t in valid}
+        n = len(valid)
+        if not n:
+            continue
+        s, product = math.exp(sum(gaps.values()) / n), math.exp(sum(gaps.values()))
+        bounded = [min(x, 0.4) if a > 0 else max(x, -0.4) for x in gaps.values()]
+        w = math.exp(sum(bounded) / n)
+        for t in valid:
+            p, q = math.exp(logp[i, t].item()), math.exp(old[i, t].item())
+            want = -a * coefficient(name, math.exp(gaps[t]), a, p, q, s, n, w, product)
+            assert got[i, t].item() == pytest.approx(want, rel=1e-9, abs=1e-12)
+
+
+@every_surrogate
+def test_law_old_log_probs_and_advantages_are_constants(name):
+    logp, old, A, mask = law_case()
+    given = [logp.requires_grad_(), old.requires_grad_(), A.requires_grad_()]
+    before = [x.detach().clone() for x in given]
+    cells = LAWS[name](*given, mask)
+    gradients = torch.autograd.grad(cells.sum(), given, allow_unused=True)
+    assert gradients[0] is not None
+    assert gradients[1:] == (None, None)
+    assert all(torch.equal(x, y) for x, y in zip(given, before, strict=True))
+
+
+@every_surrogate
+@pytest.mark.parametrize("half", [torch.bfloat16, torch.float16])
+def test_law_half_precision_is_computed_in_float32(name, half):
+    logp, old, A, mask = law_case(torch.float32)
+    logp, old = logp.to(half), old.to(half)
+    got = LAWS[name](logp, old, A, mask)
+    assert got.dtype == torch.float32
+    assert torch.equal(got, LAWS[name](logp.float(), old.float(), A, mask))
+    assert LAWS[name](logp.float(), old.float(), A.double(), mask).dtype == torch.float32
+    assert LAWS[name](logp.double(), old.double(), A, mask).dtype == torch.float64
+
+
+@every_surrogate
+@pytest.mark.parametrize("gap", [100.0, 1e4])
+def test_law_far_ratios_stay_finite(name, gap):
+    logp = torch.tensor([[0.0, -gap, 0.0], [-gap, 0.0, -gap]], requires_grad=True)
+    old = torch.tensor([[-gap, 0.0, -gap], [0.0, -gap, 0.0]])
+    for A in ([1.0, 1.0], [-1.0, -1.0]):
+        cells = LAWS[name](logp, old, torch.tensor(A), torch.ones(2, 3))
+        assert cells.isfinite().all()
+        assert torch.autograd.grad(cells.sum(), logp)[0].isfinite().all()
+
+
+def _selected(f, z):
+    return lambda logp, old, A, mask: f(logp, old, A, mask, selected=z)
+
+
+@pytest.mark.parametrize("name", ["sapo", "gspo", "gmpo", "clip_cov", "kl_cov"])
+def test_law_gradcheck(name):
+    """Of those whose gradient is that of their value: no weight in them is held constant."""
+    logp, old, A, mask = law_case(B=4, T=3)
+    mask[0] = True
+    f = LAWS[name]
+    if "_cov" in name:
+        f = _selected({"clip_cov": rl.clip_cov, "kl_cov": rl.kl_cov}[name], torch.eye(4)[:, :3])
+    logp.requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: f(x, old, A, mask), logp)
+    assert torch.autograd.gradgradcheck(lambda x: f(x, old, A, mask), logp)
+
+
+@every_surrogate
+def test_law_advantages_per_token_agree(name):
+    logp, old, A, mask = law_case()
+    spread = A.unsqueeze(1).expand_as(logp)
+    if name in BY_ROW:
+        with pytest.raises(
+            ValueError, match=r"advantages has shape \[5, 7\], expected \[B\] = \[5\]"
+        ):
+            LAWS[name](logp, old, spread, mask)
+    else:
+        assert torch.equal(LAWS[name](logp, old, spread, mask), LAWS[name](logp, old, A, mask))
+
+
+@every_surrogate
+def test_law_errors_name_the_culprit(name):
+    x, rows = torch.zeros(2, 3), torch.zeros(2)
+    f = LAWS[name]
+    with pytest.raises(ValueError, match=r"advantages has shape \[3\], expected \[B\] = \[2\]"):
+        f(x, x, torch.zeros(3), x)
+    with pytest.raises(ValueError, match="logp has dtype torch.int64"):
+        f(x.long(), x, rows, x)
+    if name != "reinforce":
+        with pytest.raises(ValueError, match=r"old_logp has shape \[2, 4\] but logp has \[2, 3\]"):
+            f(x, torch.zeros(2, 4), rows, x)
+    if name in MASKED:
+        with pytest.raises(ValueError, match=r"mask has shape \[2\] but logp has \[2, 3\]"):
+            f(x, x, rows, rows)
+
+
+@every_surrogate
+def test_law_traces_into_one_graph(name):
+    logp, old, A, mask = law_case(torch.float32)
+    torch.compiler.reset()
+    compiled = torch.compile(LAWS[name], backend="eager", fullgraph=True)
+    torch.testing.assert_close(compiled(logp, old, A, mask), LAWS[name](logp, old, A, mask))

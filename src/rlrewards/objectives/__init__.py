@@ -24,44 +24,152 @@ except ModuleNotFoundError as error:
     ) from None
 
 from rlrewards.objectives import recipes
-from rlrewards.objectives.advantages import group_relative, leave_one_out, whiten
+from rlrewards.objectives.advantages import (
+    gpg,
+    group_relative,
+    informative,
+    leave_one_out,
+    normalize_then_sum,
+    opo,
+    pass_at_k,
+    remax,
+)
 from rlrewards.objectives.aggregate import (
     constant,
+    row_weights,
     sequence_mean,
     sequence_sum,
     token_mean,
     token_sum,
 )
-from rlrewards.objectives.gae import GAE, gae
-from rlrewards.objectives.kl import k1, k2, k3
+from rlrewards.objectives.cispo import cispo
+from rlrewards.objectives.corrections import (
+    icepop,
+    masked_importance,
+    normalized_weights,
+    rejection_mask,
+    sampler_log_ratio,
+    sequence_mask_tis,
+    truncated_importance,
+)
+from rlrewards.objectives.covariance import (
+    clip_cov,
+    clip_cov_selection,
+    covariances,
+    kl_cov,
+    kl_cov_selection,
+)
+from rlrewards.objectives.distributed import (
+    OptimizerStep,
+    accelerate_scale,
+    global_denominator,
+    global_moments,
+    optimizer_step,
+    rank_scale,
+)
+from rlrewards.objectives.dppo import dppo_kl, dppo_tv
+from rlrewards.objectives.gae import GAE, decoupled_gae, gae, length_adaptive_lambda
+from rlrewards.objectives.gmpo import gmpo
+from rlrewards.objectives.kl import corrected_k3, k1, k2, k3, k3_straight_through, k_abs
 from rlrewards.objectives.masked import finite_gradient, masked_mean, masked_sum, masked_var
-from rlrewards.objectives.recipes import LossOutput, policy_metrics
-from rlrewards.objectives.surrogate import clipped, log_ratio
+from rlrewards.objectives.metrics import LossOutput, MetricInputs, batch_metrics, policy_metrics
+from rlrewards.objectives.moments import Moments, combine_moments, moments, whiten
+from rlrewards.objectives.returns import discounted_returns, multi_gamma_gae, multi_gamma_returns
+from rlrewards.objectives.sapo import sapo
+from rlrewards.objectives.scan import discounted_sums
+from rlrewards.objectives.selections import (
+    entropy_threshold,
+    off_policy_sequence_mask,
+    top_entropy_mask,
+    without_truncated,
+)
+from rlrewards.objectives.sequence_ratio import gspo, gspo_token, sequence_log_ratio, sequence_ratio
+from rlrewards.objectives.surrogate import clipped, is_clipped, log_ratio, reinforce
+from rlrewards.objectives.token_advantages import reinforce_pp, reinforce_pp_baseline, reward_at_end
 from rlrewards.objectives.value import explained_variance, value_loss
+from rlrewards.objectives.vespo import vespo
 
 __all__ = [
     "GAE",
     "LossOutput",
+    "MetricInputs",
+    "Moments",
+    "OptimizerStep",
+    "accelerate_scale",
+    "batch_metrics",
+    "cispo",
+    "clip_cov",
+    "clip_cov_selection",
     "clipped",
+    "combine_moments",
     "constant",
+    "corrected_k3",
+    "covariances",
+    "decoupled_gae",
+    "discounted_returns",
+    "discounted_sums",
+    "dppo_kl",
+    "dppo_tv",
+    "entropy_threshold",
     "explained_variance",
     "finite_gradient",
     "gae",
+    "global_denominator",
+    "global_moments",
+    "gmpo",
+    "gpg",
     "group_relative",
+    "gspo",
+    "gspo_token",
+    "icepop",
+    "informative",
+    "is_clipped",
     "k1",
     "k2",
     "k3",
+    "k3_straight_through",
+    "k_abs",
+    "kl_cov",
+    "kl_cov_selection",
     "leave_one_out",
+    "length_adaptive_lambda",
     "log_ratio",
+    "masked_importance",
     "masked_mean",
     "masked_sum",
     "masked_var",
+    "moments",
+    "multi_gamma_gae",
+    "multi_gamma_returns",
+    "normalize_then_sum",
+    "normalized_weights",
+    "off_policy_sequence_mask",
+    "opo",
+    "optimizer_step",
+    "pass_at_k",
     "policy_metrics",
+    "rank_scale",
     "recipes",
+    "reinforce",
+    "reinforce_pp",
+    "reinforce_pp_baseline",
+    "rejection_mask",
+    "remax",
+    "reward_at_end",
+    "row_weights",
+    "sampler_log_ratio",
+    "sapo",
+    "sequence_log_ratio",
+    "sequence_mask_tis",
     "sequence_mean",
+    "sequence_ratio",
     "sequence_sum",
     "token_mean",
     "token_sum",
+    "top_entropy_mask",
+    "truncated_importance",
     "value_loss",
+    "vespo",
     "whiten",
+    "without_truncated",
 ]

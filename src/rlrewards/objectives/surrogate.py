@@ -74,3 +74,44 @@ def clipped(
     lower = torch.zeros_like(advantages).masked_fill(advantages < 0, 1.0 - low)
     upper = torch.full_like(advantages, limit).masked_fill(advantages > 0, 1.0 + high)
     return -advantages * ratio.clamp(lower, upper)
+
+
+def is_clipped(
+    logp: Tensor, old_logp: Tensor, advantages: Tensor, *, low: float = 0.2, high: float = 0.2
+) -> Tensor:
+    """Where PPO's clip cuts the gradient: ``A > 0 ∧ r > 1 + high`` or ``A < 0 ∧ r < 1 − low``.
+
+    Shapes, errors and arXiv ids as for ``clipped`` → bool ``[B, T]``; False where something is NaN.
+
+    >>> logp = torch.tensor([[1.5, 1.5, 0.5]]).log()
+    >>> is_clipped(logp, torch.zeros(1, 3), torch.tensor([[1.0, -1.0, -1.0]]))
+    tensor([[ True, False,  True]])
+    """
+    _checks.at_least("low", low, 0.0)
+    _checks.at_least("high", high, 0.0)
+    ratio = log_ratio(logp.detach(), old_logp).exp()
+    advantages = _checks.per_token(advantages, ratio)
+    return ((advantages > 0) & (ratio > 1 + high)) | ((advantages < 0) & (ratio < 1 - low))
+
+
+def reinforce(logp: Tensor, advantages: Tensor, *, weight: Tensor | None = None) -> Tensor:
+    """REINFORCE, off policy with a weight: ``−sg[w]·A·ℓ``; its gradient is ``−w·A``.
+
+    Without a weight it is the policy gradient of tokens drawn from the policy itself (Williams,
+    1992). Its value measures nothing: look at the gradient. CISPO, DPPO and VESPO are this with
+    weights of their own.
+
+    Shapes: ``logp``, ``weight`` ``[B, T]``; ``advantages`` ``[B]`` or ``[B, T]`` → ``[B, T]``, in
+    at least float32. Raises ``ValueError`` for other shapes.
+
+    >>> logp = torch.tensor([[-1.0, -2.0]])
+    >>> reinforce(logp, torch.tensor([3.0]), weight=torch.tensor([[1.0, 0.5]]))
+    tensor([[3., 3.]])
+    """
+    logp = _checks.floats("logp", logp, ndim=2)
+    factor = _checks.per_token(advantages, logp)
+    if weight is not None:
+        weight = _checks.floats("weight", weight).detach().to(logp.dtype)
+        _checks.same_shape("weight", weight, "logp", logp)
+        factor = factor * weight
+    return -factor * finite_gradient(logp, factor)

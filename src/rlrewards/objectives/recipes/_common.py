@@ -85,7 +85,8 @@ def finish(
     _check_beta(terms)
     mask = _checks.boolean_mask(batch.mask, "logp", x)
     if terms.keep is not None:
-        x = torch.where(_checks.boolean_like("keep", terms.keep, "logp", x), x, 0.0)
+        # A product, so that a NaN at a valid token stays to be seen.
+        x = x * _checks.boolean_like("keep", terms.keep, "logp", x).to(x.dtype)
     if terms.weight is not None:
         x = x * _constant_weight(terms.weight, mask, x)
     if terms.beta and terms.ref_logp is not None:
