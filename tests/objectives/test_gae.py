@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from rlrewards import objectives as rl
+from rlrewards.objectives import scan
+from rlrewards.objectives.gae import decoupled_gae, length_adaptive_lambda
 
 NAN, INF = math.nan, math.inf
 
@@ -276,12 +278,146 @@ def test_random_small_batches_against_the_loop():
         torch.testing.assert_close(got.advantages, want[0], rtol=1e-12, atol=1e-12)
 
 
+def test_holes_as_steps_worked_by_hand():
+    # gamma = lam = .5, reward and value 0 in the hole: delta_3 = 4 - 2 = 2; in the hole .5*2 = 1;
+    # delta_0 = 1 + 0 - 3 = -2. A_3 = 2; in the hole 1 + .25*2 = 1.5; A_0 = -2 + .25*1.5 = -1.625
+    rewards = torch.tensor([[NAN, 1.0, INF, 4.0, 7.0]])
+    values = torch.tensor([[5.0, 3.0, NAN, 2.0, NAN]])
+    mask = torch.tensor([[0, 1, 0, 1, 0]])
+    A, R = rl.gae(rewards, values, mask, gamma=0.5, lam=0.5, holes="discount")
+    assert A.tolist() == [[0.0, -1.625, 0.0, 2.0, 0.0]]
+    assert R.tolist() == [[0.0, 1.375, 0.0, 4.0, 0.0]]
+
+
+@pytest.mark.parametrize("kind", ["full", "right", "left", "holes", "none"])
+def test_holes_as_steps_match_the_loop_over_zeros(kind):
+    """As a row without holes whose reward and value are 0 there, and that ends at its last token."""
+    B, T = 5, 97
+    rewards, values = batch(B, T)
+    mask = masks(B, T)[kind]
+    boot = torch.randn(B, dtype=torch.float64)
+    zeroed = rewards.masked_fill(~mask, 0), values.masked_fill(~mask, 0)
+    steps = mask.flip(1).int().cummax(1).values.flip(1).bool()  # all up to the last valid token
+    want = reference(*zeroed, steps, 0.9, 0.8, boot)
+    got = rl.gae(rewards, values, mask, gamma=0.9, lam=0.8, bootstrap=boot, holes="discount")
+    for a, b in zip(got, want, strict=True):
+        torch.testing.assert_close(a, b * mask, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("holes", ["carry", "discount"])
+def test_a_mask_that_cannot_be_looked_at_gives_the_same(monkeypatch, holes):
+    """As on a GPU, which is not waited for: one way for all masks, and the same numbers."""
+    B, T = 5, 70
+    rewards, values = batch(B, T, dtype=torch.float32)
+    boot, lam = torch.randn(B), torch.linspace(0, 1, B)
+    for mask in masks(B, T).values():
+        arguments = {"gamma": 0.99, "lam": lam, "bootstrap": boot, "holes": holes}
+        want = rl.gae(rewards, values, mask, **arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(scan, "on_host", lambda _: False)
+            got = rl.gae(rewards, values, mask, **arguments)
+        for a, b in zip(got, want, strict=True):
+            assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("T", [1, 33, 300, 1100])
+def test_one_lambda_per_row_matches_the_loop(T):
+    rates = [0.0, 0.3, 0.95, 0.999, 1.0]
+    B = len(rates)
+    rewards, values = batch(B, T)
+    boot = torch.randn(B, dtype=torch.float64)
+    lam = torch.tensor(rates, dtype=torch.float64)
+    for mask in masks(B, T).values():
+        got = rl.gae(rewards, values, mask, gamma=0.99, lam=lam, bootstrap=boot)
+        for i, rate in enumerate(rates):
+            row = slice(i, i + 1)
+            want = reference(rewards[row], values[row], mask[row], 0.99, rate, boot[row])
+            for a, b in zip(got, want, strict=True):
+                torch.testing.assert_close(a[row], b, rtol=1e-11, atol=1e-11)
+
+
+def test_one_lambda_per_row_in_long_rows():
+    T = 131_072
+    rewards, values = batch(1, T, dtype=torch.float32)
+    mask = torch.ones(1, T, dtype=torch.bool)
+    lam = length_adaptive_lambda(mask)
+    _, R = rl.gae(rewards, values, mask, lam=lam)
+    _, want = reference(rewards, values, mask, 1.0, lam.item())
+    assert (R - want).abs().max() < 64 * 2**-24 * want.abs().max()
+
+
+def test_decoupled_gae_takes_each_part_from_its_own_lambda():
+    rewards, values = batch(3, 60)
+    mask, boot = masks(3, 60)["holes"], torch.randn(3, dtype=torch.float64)
+    lam = torch.tensor([0.5, 0.9, 1.0], dtype=torch.float64)
+    for policy, critic in ((0.9, 1.0), (lam, 0.7), (1.0, lam)):
+        A, R = decoupled_gae(
+            rewards, values, mask, gamma=0.99, policy_lam=policy, critic_lam=critic, bootstrap=boot
+        )
+        arguments = {"gamma": 0.99, "bootstrap": boot}
+        assert torch.equal(A, rl.gae(rewards, values, mask, lam=policy, **arguments).advantages)
+        assert torch.equal(R, rl.gae(rewards, values, mask, lam=critic, **arguments).returns)
+
+
+def test_decoupled_gae_by_hand():
+    # gamma 1. Critic, lambda 1: returns 6, 6, 4. Policy, lambda 0: 0+2-1, 2+3-2, 4-3.
+    rewards, values = torch.tensor([[0.0, 2.0, 4.0]]), torch.tensor([[1.0, 2.0, 3.0]])
+    A, R = decoupled_gae(rewards, values, torch.ones(1, 3), policy_lam=0.0)
+    assert A.tolist() == [[1.0, 3.0, 1.0]]
+    assert R.tolist() == [[6.0, 6.0, 4.0]]
+
+
+def test_length_adaptive_lambda_by_hand():
+    lengths = torch.tensor([0, 1, 19, 20, 21, 40, 200])
+    mask = torch.arange(200) < lengths.unsqueeze(1)
+    # 1 - 20/n, not below 0
+    want = [0, 0, 0, 0, 1 / 21, 0.5, 0.9]
+    found = length_adaptive_lambda(mask)
+    assert found.tolist() == pytest.approx(want, abs=1e-15)
+    # the sum of the powers is a fixed share of the length: alpha * n = 10 of 200
+    assert sum(found[-1].item() ** t for t in range(10_000)) == pytest.approx(10)
+    assert length_adaptive_lambda(mask, alpha=1.0)[-1] == pytest.approx(1 - 1 / 200)
+    assert length_adaptive_lambda(torch.zeros(0, 5)).shape == (0,)
+
+
+@pytest.mark.parametrize("T", [1, 33, 100, 127, 400])
+@pytest.mark.parametrize("per_row", [False, True])
+def test_extra_columns_change_no_bit_at_any_length(T, per_row):
+    """Lengths that leave other numbers of rows to the matrix products, and other levels."""
+    for B in (1, 2, 5):
+        rewards, values = batch(B, T, dtype=torch.float32)
+        mask, boot = torch.rand(B, T) < 0.8, torch.randn(B)
+        lam = torch.linspace(0.9, 1.0, B) if per_row else 0.95
+        want = rl.gae(rewards, values, mask, gamma=0.99, lam=lam, bootstrap=boot)
+        for extra in (1, 31, 60, 1000):
+            fill = torch.full((B, extra), NAN)
+            longer = torch.cat([rewards, fill], 1), torch.cat([values, fill], 1)
+            padded = torch.cat([mask, fill.isfinite()], 1)
+            got = rl.gae(*longer, padded, gamma=0.99, lam=lam, bootstrap=boot)
+            for a, b in zip(want, got, strict=True):
+                assert torch.equal(a, b[:, :T])
+
+
+def test_a_captured_graph_has_no_break():
+    rewards, values = batch(3, 70)
+    mask, lam = masks(3, 70)["holes"], torch.tensor([0.5, 0.9, 1.0], dtype=torch.float64)
+    compiled = torch.compile(rl.gae, backend="eager", fullgraph=True)
+    for rate in (0.95, 1.0, lam):
+        want = rl.gae(rewards, values, mask, gamma=0.99, lam=rate)
+        got = compiled(rewards, values, mask, gamma=0.99, lam=rate)
+        for a, b in zip(got, want, strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"gamma": 1.1}, r"gamma is 1.1, expected in \[0, 1\]"),
         ({"lam": -0.1}, "lam is -0.1"),
         ({"lam": NAN}, "lam is nan"),
+        ({"lam": torch.tensor([0.5, 2.0])}, r"lam holds 2, expected values in \[0, 1\]"),
+        ({"lam": torch.zeros(3)}, r"lam has shape \[3\], expected a float or one value per row"),
+        ({"holes": "skip"}, 'holes is \'skip\', expected "carry" or "discount"'),
         ({"rewards": torch.zeros(2)}, r"rewards has shape \[2\], expected \[B, T\]"),
         ({"values": torch.zeros(2, 4)}, r"values has shape \[2, 4\] but rewards has \[2, 3\]"),
         ({"mask": torch.ones(2, 4)}, r"mask has shape \[2, 4\] but rewards has \[2, 3\]"),
@@ -299,3 +435,27 @@ def test_errors_name_the_culprit(change, message):
 def test_a_list_is_a_type_error():
     with pytest.raises(TypeError, match="rewards is a list: pass a"):
         rl.gae([[1.0]], torch.zeros(1, 1), torch.ones(1, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"policy_lam": 1.5}, "policy_lam is 1.5"),
+        ({"critic_lam": -1.0}, "critic_lam is -1.0"),
+        ({"critic_lam": torch.tensor([0.5, NAN])}, "critic_lam holds nan"),
+        ({"gamma": 2.0}, "gamma is 2.0"),
+    ],
+)
+def test_errors_of_decoupled_gae(change, message):
+    x = torch.zeros(2, 3)
+    with pytest.raises(ValueError, match=message):
+        decoupled_gae(x, x, x, **{"policy_lam": 0.9, **change})
+
+
+def test_errors_of_length_adaptive_lambda():
+    with pytest.raises(ValueError, match="alpha is 0.0, expected > 0"):
+        length_adaptive_lambda(torch.ones(1, 2), alpha=0.0)
+    with pytest.raises(ValueError, match=r"mask has shape \[2\], expected \[B, T\]"):
+        length_adaptive_lambda(torch.ones(2))
+    with pytest.raises(TypeError, match="mask is a list: pass a"):
+        length_adaptive_lambda([[1]])

@@ -1,0 +1,359 @@
+"""The clipped loss and its gradient in one pass over the tokens, on the CPU.
+
+The eager pieces, ``clipped``, ``k3`` and an aggregation, each read and write whole arrays, and
+autograd keeps most of them for the backward. Here the tokens go through in blocks that stay in the
+cache; the gradient is formed next to the loss, and the backward only scales it. What a token weighs
+is one number a row, which every aggregation is: ``row_weights`` in ``aggregate`` finds it.
+
+The eager pieces define what this computes. They take over when the loss is not finite even without
+the padding: then some valid token is to blame, and speed does not matter.
+"""
+
+from collections.abc import Iterable
+from itertools import repeat
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from rlrewards.objectives import _checks
+from rlrewards.objectives.kl import k3
+from rlrewards.objectives.masked import wide_sum
+from rlrewards.objectives.surrogate import LOG_RATIO_BOUND, clipped
+
+BLOCK = 65_536
+"""Tokens a thread works on at a time: about a MiB of scratch, and calls that are worth their
+overhead."""
+
+
+def applies(logp: Tensor, mask: Tensor) -> bool:
+    """Whether a loss may go through ``clipped_loss``; if not, the eager pieces serve everything.
+
+    True for plain tensors on the CPU in float32, bfloat16 or float16. Not for float64, where the
+    eager pieces are differentiable twice, nor under ``torch.compile``, ``torch.func`` or
+    forward-mode differentiation, which need to look inside.
+
+    >>> mask = torch.ones(2, 3, dtype=torch.bool)
+    >>> applies(torch.zeros(2, 3), mask), applies(torch.zeros(2, 3, dtype=torch.float64), mask)
+    (True, False)
+    """
+    return (
+        all(
+            type(x) in (Tensor, torch.nn.Parameter) and x.device.type == "cpu" for x in (logp, mask)
+        )
+        and logp.dtype in (torch.float32, torch.bfloat16, torch.float16)
+        and not torch.compiler.is_compiling()
+        and not torch._C._are_functorch_transforms_active()
+        and forward_ad.unpack_dual(logp).tangent is None  # type: ignore[no-untyped-call]
+    )
+
+
+def clipped_loss(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    row_weight: Tensor,
+    *,
+    low: float = 0.2,
+    high: float = 0.2,
+    ceiling: float | None = None,
+    beta: float = 0.0,
+    ref_logp: Tensor | None = None,
+) -> Tensor:
+    """The aggregated clipped surrogate with its KL penalty: ``Σᵢ wᵢ Σₜ m·(clipped + β·k3)``.
+
+    PPO, arXiv 1707.06347, and GRPO, arXiv 2402.03300; bounds and ``ceiling`` as for ``clipped``,
+    the penalty as for ``k3``. ``row_weight`` w is 1/D for a token mean over D tokens and
+    1/(D·nᵢ) for a mean of sequence means; it is a constant. Differentiable once: a second
+    derivative raises ``RuntimeError``, and needs the eager pieces.
+
+    Shapes: ``logp``, ``old_logp``, ``ref_logp``, ``mask`` ``[B, T]``; ``advantages`` ``[B]`` or
+    ``[B, T]``; ``row_weight`` ``[B]`` or a scalar → scalar, in at least float32. CPU tensors.
+    Raises ``ValueError`` for other shapes, bounds that ``clipped`` refuses, a negative ``beta``,
+    and a positive one without ``ref_logp``.
+
+    >>> logp = torch.tensor([[-1.0, -1.0], [-1.0, -1.0]])
+    >>> advantages, mask = torch.tensor([1.0, -2.0]), torch.tensor([[1, 1], [1, 0]])
+    >>> clipped_loss(logp, logp, advantages, mask, torch.tensor([1 / 4, 1 / 2]))
+    tensor(0.5000)
+    """
+    inputs = _checked(
+        logp, old_logp, advantages, mask, row_weight, (low, high, ceiling), beta, ref_logp
+    )
+    constants = inputs._replace(logp=inputs.logp.detach())
+    if torch.is_grad_enabled() and inputs.logp.requires_grad:
+        loss: Tensor = _ClippedLoss.apply(inputs.logp, constants)  # type: ignore[no-untyped-call]
+        return loss
+    return _loss_and_gradient(constants, wanted=False)[0]
+
+
+class _Inputs(NamedTuple):
+    logp: Tensor
+    old_logp: Tensor
+    advantages: Tensor  # [B, 1] or [B, T]
+    mask: Tensor  # bool
+    row_weight: Tensor  # [B], float64
+    bounds: tuple[float, float, float | None]  # low, high, ceiling
+    beta: float
+    ref_logp: Tensor | None
+
+
+def _checked(
+    logp: Tensor,
+    old_logp: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    row_weight: Tensor,
+    bounds: tuple[float, float, float | None],
+    beta: float,
+    ref_logp: Tensor | None,
+) -> _Inputs:
+    """All inputs in one dtype, the constants without history; or an error."""
+    low, high, ceiling = bounds
+    _checks.at_least("low", low, 0.0)
+    _checks.at_least("high", high, 0.0)
+    if ceiling is not None:
+        _checks.at_least("ceiling", ceiling, 1.0 + high)
+    _checks.at_least("beta", beta, 0.0)
+    if beta and ref_logp is None:
+        raise ValueError(f"beta is {beta} but ref_logp is None: pass the reference's log-probs")
+    logp = _checks.floats("logp", logp, ndim=2)
+    if logp.device.type != "cpu":
+        raise ValueError(f"logp is on {logp.device}, expected the CPU: use the eager pieces there")
+    old_logp = _checks.floats("old_logp", old_logp, ndim=2)
+    _checks.same_shape("old_logp", old_logp, "logp", logp)
+    dtype = torch.promote_types(logp.dtype, old_logp.dtype)
+    if beta and ref_logp is not None:
+        ref_logp = _checks.floats("ref_logp", ref_logp, ndim=2)
+        _checks.same_shape("ref_logp", ref_logp, "logp", logp)
+        dtype = torch.promote_types(dtype, ref_logp.dtype)
+        ref_logp = ref_logp.detach().to(dtype)
+    logp = logp.to(dtype)
+    row_weight = _checks.floats("row_weight", row_weight).detach().double()
+    if row_weight.shape not in ((), logp.shape[:1]):
+        raise ValueError(
+            f"row_weight has shape {list(row_weight.shape)}, expected [B] = "
+            f"{list(logp.shape[:1])} or a scalar"
+        )
+    return _Inputs(
+        logp,
+        old_logp.detach().to(dtype),
+        _checks.per_token(advantages, logp),
+        _checks.boolean_mask(mask, "logp", logp),
+        row_weight.expand(len(logp)),
+        bounds,
+        beta,
+        ref_logp if beta else None,
+    )
+
+
+class _ClippedLoss(torch.autograd.Function):
+    """The gradient is formed by the forward, which has all it takes in the cache."""
+
+    @staticmethod
+    def forward(ctx: Any, logp: Tensor, inputs: _Inputs) -> Tensor:
+        loss, gradient = _loss_and_gradient(inputs, wanted=True)
+        ctx.save_for_backward(gradient)
+        ctx.logp = logp  # not its value: what a second derivative would be with respect to
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        (gradient,) = ctx.saved_tensors
+        with torch.no_grad():
+            scaled = gradient * upstream
+            if not upstream.isfinite():  # 0 · NaN: padding keeps its zeros
+                scaled = torch.where(gradient == 0, 0.0, scaled)
+        if torch.is_grad_enabled():
+            scaled = _Once.apply(ctx.logp, scaled)  # type: ignore[no-untyped-call]
+        return scaled, None
+
+
+class _Once(torch.autograd.Function):
+    """A gradient that says so when it is differentiated, where a constant would be left out."""
+
+    @staticmethod
+    def forward(ctx: Any, logp: Tensor, gradient: Tensor) -> Tensor:
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        raise RuntimeError(
+            "clipped_loss can be differentiated once only: for second derivatives use the eager "
+            "pieces (clipped, k3 and an aggregation), or a recipe on float64 log-probs"
+        )
+
+
+def _loss_and_gradient(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
+    """In the fast way as long as the loss is finite: so padding may hold anything for one test."""
+    total, gradient = _one_pass(inputs, wanted=wanted)
+    if not total.isfinite():
+        inputs = _without_padding(inputs)
+        total, gradient = _one_pass(inputs, wanted=wanted)
+    if not total.isfinite():
+        total, gradient = _eager(inputs)
+    return total.to(inputs.logp.dtype), gradient
+
+
+def _without_padding(inputs: _Inputs) -> _Inputs:
+    mask, advantages = inputs.mask, inputs.advantages
+    some = mask if advantages.shape == mask.shape else mask.any(1, keepdim=True)
+    return inputs._replace(
+        logp=torch.where(mask, inputs.logp, 0.0),
+        old_logp=torch.where(mask, inputs.old_logp, 0.0),
+        ref_logp=None if inputs.ref_logp is None else torch.where(mask, inputs.ref_logp, 0.0),
+        advantages=torch.where(some, advantages, 0.0),
+    )
+
+
+def _eager(inputs: _Inputs) -> tuple[Tensor, Tensor]:
+    """The definition: loss and gradient from the eager pieces."""
+    low, high, ceiling = inputs.bounds
+    with torch.enable_grad():
+        logp = inputs.logp.detach().requires_grad_()
+        advantages = inputs.advantages.expand_as(logp)
+        x = clipped(logp, inputs.old_logp, advantages, low=low, high=high, ceiling=ceiling)
+        if inputs.ref_logp is not None:
+            x = x + inputs.beta * k3(logp, inputs.ref_logp)
+        total = (inputs.row_weight * wide_sum(x, inputs.mask, 1)).sum()
+        spoilt = torch.where(total.isnan(), torch.nan, 1.0).detach()  # as in the aggregations
+        (gradient,) = torch.autograd.grad(total * spoilt, logp)
+    return total.detach(), gradient
+
+
+def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
+    """Loss in float64 and gradient, block by block, for finite padding."""
+    logp, advantages, ref_logp = inputs.logp, inputs.advantages, inputs.ref_logp
+    rows, width = logp.shape
+    height, columns = _block_shape(logp)
+    limits = _limits(inputs.bounds, logp.dtype)
+    # per row they are found once; per token, block by block
+    lower, upper = _clamps(advantages, limits) if advantages.shape[1] == 1 else (None, None)
+    gradient = torch.empty_like(logp, memory_format=torch.contiguous_format) if wanted else None
+    fields = _Tokens(
+        gradient,
+        logp,
+        inputs.old_logp,
+        ref_logp,
+        advantages,
+        lower,
+        upper,
+        inputs.mask.view(torch.uint8),  # bool is converted to floats some six times slower
+        inputs.row_weight.to(logp.dtype).neg().unsqueeze(1),
+    )
+    spread = (None if x is None else x.expand(rows, width) for x in fields)
+    sums = torch.zeros(rows, -(-width // columns), dtype=torch.float64)
+    scratch = _Scratch(
+        logp.new_empty(2 if wanted and ref_logp is None else 4, height * columns),
+        sums.new_empty(height * columns),
+    )
+    cuts = (_cut(x, height, columns) for x in spread)
+    for total, *block in zip(_cut(sums, height, 1), *cuts, strict=False):
+        _one_block(total, _Tokens(*block), scratch, limits, inputs.beta)
+    return 0.0 - (sums.sum(1) * inputs.row_weight).sum(), gradient
+
+
+def _block_shape(logp: Tensor) -> tuple[int, int]:
+    """Whole rows where they fit; the scratch stays below two arrays of ``[B, T]``."""
+    rows, width = logp.shape
+    size = min(BLOCK * torch.get_num_threads(), max(BLOCK // 4, logp.numel() // 2))
+    # float64 is summed with a correction, which wants whole rows
+    columns = max(1, width if logp.dtype == torch.float64 else min(width, size))
+    return max(1, min(rows, size // columns)), columns
+
+
+def _cut(x: Tensor | None, height: int, columns: int) -> Iterable[Tensor | None]:
+    if x is None:
+        return repeat(None)
+    bands = torch.split(x, height)
+    if x.shape[1] <= columns:
+        return bands
+    return [piece for band in bands for piece in torch.split(band, columns, 1)]
+
+
+class _Limits(NamedTuple):
+    """Where the ratio is cut. The bounds of the log-ratio are merged in: one cut does for both."""
+
+    least: float  # e^−20
+    low: float  # 1 − low, where A < 0
+    high: float  # 1 + high, where A > 0
+    most: float  # the ceiling, or e^20 if that is smaller
+    beyond: float  # more than all of them
+
+
+class _Tokens(NamedTuple):
+    """One block of everything, each ``[b, t]``."""
+
+    gradient: Tensor | None
+    logp: Tensor
+    old_logp: Tensor
+    ref_logp: Tensor | None
+    advantages: Tensor
+    lower: Tensor | None
+    upper: Tensor | None
+    mask: Tensor  # uint8
+    minus_weight: Tensor
+
+
+class _Scratch(NamedTuple):
+    """What a block is worked on in; the next block reuses it."""
+
+    narrow: Tensor  # 2 buffers, or 4
+    wide: Tensor  # float64
+
+    def shaped(self, like: Tensor) -> tuple[list[Tensor], Tensor]:
+        n = like.numel()
+        return [x[:n].view(like.shape) for x in self.narrow], self.wide[:n].view(like.shape)
+
+
+def _limits(bounds: tuple[float, float, float | None], dtype: torch.dtype) -> _Limits:
+    low, high, ceiling = bounds
+    edges = torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype)
+    least, most = edges.exp().tolist()
+    limit = most if ceiling is None else min(ceiling, most)
+    return _Limits(least, max(1.0 - low, 0.0), 1.0 + high, limit, 2 * most)
+
+
+def _clamps(advantages: Tensor, limits: _Limits) -> tuple[Tensor, Tensor]:
+    """Lower and upper limit of the ratio, by the sign of the advantage; comparisons give 0 or 1."""
+    negative, not_positive = advantages.lt(0.0), advantages.le(0.0)
+    lower = (negative.to(advantages.dtype) * limits.low).clamp_(min=limits.least)
+    upper = (not_positive.to(advantages.dtype) * limits.beyond).add_(limits.high)
+    return lower, upper.clamp_(max=limits.most)
+
+
+def _one_block(
+    total: Tensor, tokens: _Tokens, scratch: _Scratch, limits: _Limits, beta: float
+) -> None:
+    """``Σₜ m·(A·clip(r) − β·k3)`` of each row to ``total``, its gradient times −w to its place."""
+    (value, keep, *spare), wide = scratch.shaped(tokens.logp)
+    gradient = tokens.gradient
+    ratio = spare[0] if gradient is None else gradient
+    lower, upper = tokens.lower, tokens.upper
+    if lower is None or upper is None:
+        lower, upper = _clamps(tokens.advantages, limits)
+    torch.sub(tokens.logp, tokens.old_logp, out=ratio).exp_()
+    torch.minimum(torch.maximum(ratio, lower, out=value), upper, out=value)
+    if gradient is not None:
+        torch.eq(ratio, value, out=gradient)  # 1 where nothing was cut
+    value.mul_(tokens.advantages)
+    if gradient is not None:
+        gradient.mul_(value)
+    if tokens.ref_logp is not None:
+        delta, power = spare
+        torch.sub(tokens.ref_logp, tokens.logp, out=delta)
+        torch.le(delta, LOG_RATIO_BOUND, out=keep)
+        torch.expm1(delta.clamp_(max=LOG_RATIO_BOUND), out=power)
+        value.add_(delta.sub_(power), alpha=beta)
+        if gradient is not None:
+            gradient.add_(power.mul_(keep), alpha=beta)
+    keep.copy_(tokens.mask)
+    value.mul_(keep)
+    if gradient is not None:
+        gradient.mul_(keep).mul_(tokens.minus_weight)
+    if value.dtype == torch.float64:
+        total.copy_(wide_sum(value, torch.tensor(True), 1).unsqueeze(1))
+    else:
+        torch.sum(wide.copy_(value), 1, keepdim=True, out=total)
