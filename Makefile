@@ -31,7 +31,8 @@ coverage: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/repetition.py
-	$(BIN)/python benchmarks/objectives.py
+	$(BIN)/python benchmarks/gae.py
+	$(BIN)/python benchmarks/loss.py
 	$(BIN)/python benchmarks/verify.py
 
 # Coverage-guided fuzzing of the verifier: a million inputs, or as many as an hour takes.

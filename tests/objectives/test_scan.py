@@ -52,14 +52,15 @@ def test_long_rows_in_float32(T, decay):
     """Against the loop in float64, as a share of the largest sum.
 
     Three levels of sums of 32, and powers rounded once at each: a few float32 roundings (2⁻²⁴) of
-    numbers no larger than the sum of the absolute terms. Measured 2e-7; a float32 loop, 2e-5.
+    numbers no larger than the sum of the absolute terms. Measured 4e-7 at most, 2e-8 to 4e-8 for a
+    float decay of 1, summed in float64 and rounded once; a float32 loop is off by up to 1e-4.
     """
     torch.manual_seed(0)
     x = torch.randn(1, T)
     want = loop(x, [decay])
     for rate in (decay, torch.tensor([decay], dtype=torch.float64)):
         error = (discounted_sums(x, rate) - want).abs().max() / want.abs().max()
-        assert error < 16 * 2**-24
+        assert error < (2**-24 if type(rate) is float and rate == 1 else 16 * 2**-24)
 
 
 def test_a_decay_of_one_is_exact_for_one_reward():
