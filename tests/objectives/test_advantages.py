@@ -554,3 +554,16 @@ def test_a_list_is_a_type_error():
         opo(torch.ones(2), [0, 0], [1, 1])
     with pytest.raises(TypeError, match="rewards is a list: pass a torch.Tensor"):
         rl.leave_one_out([1.0], [0])
+
+
+@pytest.mark.parametrize(
+    ("group", "message"),
+    [
+        (None, "group is a NoneType: pass one id per reward"),
+        (list(torch.tensor([4, 4])), "group is a sequence of tensors: pass one integer tensor"),
+    ],
+)
+def test_ids_that_could_not_be_compared(group, message):
+    """Tensors hash by identity: every completion would be alone, and every advantage 0."""
+    with pytest.raises(TypeError, match=message):
+        rl.group_relative(torch.ones(2), group)

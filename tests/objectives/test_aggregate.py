@@ -164,6 +164,8 @@ def test_bfloat16_is_summed_in_float64_and_returned_as_float32():
         (lambda x: rl.token_mean(x, x, denominator=-1), "denominator is -1, expected ≥ 0"),
         (lambda x: rl.token_mean(x, x, denominator=NAN), "denominator is nan"),
         (lambda x: rl.token_mean(x, x, denominator=x), r"denominator has shape \[2, 3\]"),
+        (lambda x: rl.constant(x, x, length=INF), "length is inf, expected the generation limit"),
+        (lambda x: rl.row_weights(rl.token_mean, x[0]), r"mask has shape \[3\], expected \[B, T\]"),
         (lambda x: rl.constant(x, x, length=0), "length is 0, expected the generation limit"),
     ],
 )

@@ -81,10 +81,15 @@ def test_the_weight_is_a_constant():
     [
         ({"low": -0.1}, "low is -0.1, expected ≥ 0"),
         ({"high": math.nan}, "high is nan"),
-        ({"unified_clip": (-1.0, 0.2)}, "low is -1.0"),
+        ({"unified_clip": (-1.0, 0.2)}, "ε_low of unified_clip is -1.0, expected ≥ 0"),
     ],
 )
 def test_errors(change, message):
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=message):
         rl.cispo(x, x, torch.zeros(2), **change)
+
+
+def test_a_list_is_named():
+    with pytest.raises(TypeError, match="logp is a list: pass a torch.Tensor"):
+        rl.cispo([[0.0]], torch.zeros(1, 1), torch.zeros(1))

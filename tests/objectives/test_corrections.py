@@ -240,9 +240,29 @@ def test_normalized_weights():
             lambda x: rl.rejection_mask(x, x, x, estimator=rl.k1, high=0.0, low=1.0),
             "high is 0.0, expected ≥ 1",
         ),
+        (lambda x: rl.icepop(x.long(), x, x), "old_logp has dtype torch.int64"),
+        (lambda x: rl.icepop(x, x.long(), x), "sampler_logp has dtype torch.int64"),
+        (
+            lambda x: rl.rejection_mask(x[0], x[0], x[0], estimator=rl.k1, high=1.0),
+            r"old_logp has shape \[3\], expected \[B, T\]",
+        ),
+        (
+            lambda x: rl.normalized_weights(x, x, mean=torch.ones(3)),
+            r"mean has shape \[3\], expected a scalar",
+        ),
         (lambda x: rl.normalized_weights(x, x[0]), r"mask has shape \[3\] but weights has"),
     ],
 )
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize("name", ["old_logp", "sampler_logp"])
+def test_a_list_is_named(name):
+    x = torch.zeros(1, 1)
+    given = {"old_logp": x, "sampler_logp": x, "mask": x, name: [[0.0]]}
+    with pytest.raises(TypeError, match=f"{name} is a list: pass a torch.Tensor"):
+        rl.truncated_importance(**given)
+    with pytest.raises(TypeError, match=f"{name} is a list: pass a torch.Tensor"):
+        rl.rejection_mask(**given, estimator=rl.k1, high=1.0)

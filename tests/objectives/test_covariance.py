@@ -171,6 +171,12 @@ def test_a_nan_stays_even_where_it_is_selected(f):
         (lambda x: rl.kl_cov_selection(x, x, share=NAN), "share is nan"),
         (lambda x: rl.kl_cov_selection(x, torch.ones(2)), r"mask has shape \[2\] but cov has"),
         (lambda x: rl.clip_cov_selection(x, x, exclude=x[0]), r"exclude has shape \[3\] but cov"),
+        (
+            lambda x: rl.covariances(x, x, x, means=(torch.zeros(3), 0.0)),
+            r"Ā of means has shape \[3\], expected a scalar",
+        ),
+        (lambda x: rl.clip_cov_selection(x, x, low=2.0, high=1.0), "high is 1.0, expected ≥ 2"),
+        (lambda x: rl.clip_cov(x, x, x, x, cov_low=NAN), "cov_high is 5.0, expected ≥ nan"),
         (lambda x: rl.kl_cov(x, x, x, x, weight=-1.0), "weight is -1.0, expected ≥ 0"),
         (lambda x: rl.clip_cov(x, x, x, x, low=-1.0), "low is -1.0, expected ≥ 0"),
         (

@@ -89,3 +89,5 @@ def test_errors(f, name):
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=f"{name} is -1.0, expected ≥ 0"):
         f(x, x, torch.zeros(2), **{name: -1.0})
+    with pytest.raises(TypeError, match="logp is a list: pass a torch.Tensor"):
+        f(x.tolist(), x, torch.zeros(2))

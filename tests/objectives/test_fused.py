@@ -427,14 +427,27 @@ def test_a_scale_that_is_not_finite_stays_out_of_padding(scale):
     assert not logp.grad[mask].isfinite().all()
 
 
-def test_the_graph_keeps_one_array():
-    sizes = []
+def test_the_graph_keeps_what_was_given_and_no_copy():
     logp, old, A, mask, ref = batch(16, 32)
-    with torch.autograd.graph.saved_tensors_hooks(
-        lambda x: sizes.append(x.numel()) or x, lambda x: x
-    ):
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
         clipped_loss(logp.requires_grad_(), old, A, mask, torch.tensor(1.0), beta=0.1, ref_logp=ref)
-    assert sizes == [16 * 32]
+    given_ = {x.data_ptr() for x in (logp, old, mask, ref)}
+    assert {x.data_ptr() for x in kept if x.numel() == 16 * 32} == given_
+
+
+def test_a_graph_is_used_up_and_notices_that_its_inputs_changed():
+    logp, old, A, mask, _ = batch(4, 6)
+    logp.requires_grad_()
+    loss = clipped_loss(logp, old, A, mask, torch.tensor(1.0))
+    loss.backward()
+    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+        loss.backward()
+    loss = clipped_loss(logp, old, A, mask, torch.tensor(1.0))
+    loss.backward(retain_graph=True)
+    old.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.04])

@@ -76,6 +76,12 @@ def test_errors_name_the_culprit():
         rl.batch_metrics(logp, mask, inputs=rl.MetricInputs(truncated=torch.ones(3)))
     with pytest.raises(TypeError, match="truncated is a list"):
         rl.batch_metrics(logp, mask, inputs=rl.MetricInputs(truncated=[True, False]))
+    with pytest.raises(ValueError, match=r"entropy has shape \[[0-9]*\], expected"):
+        rl.batch_metrics(logp, mask, inputs=rl.MetricInputs(entropy=logp[0]))
+    with pytest.raises(ValueError, match="entropy has shape .* but logp has"):
+        rl.batch_metrics(logp, mask, inputs=rl.MetricInputs(entropy=logp[:, :1]))
+    with pytest.raises(ValueError, match="low is -1.0, expected ≥ 0"):
+        rl.policy_metrics(logp, old, A, mask, low=-1.0)
     with pytest.raises(ValueError, match="mask has shape"):
         rl.batch_metrics(logp, mask[:1])
     with pytest.raises(ValueError, match="advantages has shape"):
@@ -83,3 +89,11 @@ def test_errors_name_the_culprit():
     inputs = rl.MetricInputs(rewards=torch.ones(2), group=[0])
     with pytest.raises(ValueError, match="group has shape"):
         rl.batch_metrics(logp, mask, inputs=inputs)
+
+
+def test_groups_are_counted_without_waiting_for_the_device():
+    """On the meta device whatever needs a value, and so a wait on a GPU, raises."""
+    logp = torch.zeros(3, 2, device="meta")
+    inputs = rl.MetricInputs(rewards=logp[:, 0], group=["a", "a", "b"])
+    found = rl.batch_metrics(logp, logp, inputs=inputs)["zero_variance_groups"]
+    assert found.shape == ()

@@ -360,3 +360,64 @@ def test_row_weights(aggregate, want):
 def test_row_weights_of_something_else():
     with pytest.raises(TypeError, match="no aggregation"):
         rl.row_weights(torch.mean, torch.ones(2, 2))
+
+
+def test_row_weights_take_the_denominator_of_a_partial():
+    mask = torch.ones(2, 2)
+    for D, want in ((None, 1 / 5), (8, 1 / 8)):
+        found = rl.row_weights(partial(rl.token_mean, denominator=5), mask, D)
+        assert found.tolist() == [want] * 2
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "message"),
+    [
+        (rl.constant, r"constant has no length here: pass partial\(constant, length="),
+        (partial(rl.token_mean, torch.ones(2, 2)), "sets more than a length and a denominator"),
+        (partial(rl.token_mean, dim=1), "sets more than a length and a denominator"),
+    ],
+)
+def test_row_weights_of_half_an_aggregation(aggregate, message):
+    with pytest.raises(TypeError, match=message):
+        rl.row_weights(aggregate, torch.ones(2, 2))
+
+
+@every_recipe
+def test_a_penalty_of_another_shape_does_not_broadcast(recipe):
+    """One number per row would pass for one per column where B = T."""
+    logp, old, A, mask, ref = batch(B=4, T=4)
+    for keepdim in (False, True):
+
+        def by_row(x, y, keepdim=keepdim):
+            return (x - y).mean(1, keepdim=keepdim)
+
+        with pytest.raises(ValueError, match=r"kl\(logp, ref_logp\) has shape \[4.* but logp has"):
+            recipe(logp, old, A, mask, beta=0.1, ref_logp=ref, kl=by_row)
+
+
+@every_recipe
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_is_given_wrongly_is_named(recipe, dtype):
+    logp, old, A, mask, ref = batch(B=4, T=4, dtype=dtype)
+    for wrong in (mask[0], mask[:1], mask[:, :1]):
+        with pytest.raises(ValueError, match=r"mask has shape .* but logp has \[4, 4\]"):
+            recipe(logp, old, A, wrong)
+    for kl in (rl.k2, rl.k3):
+        with pytest.raises(TypeError, match="ref_logp is a list"):
+            recipe(logp, old, A, mask, beta=0.1, ref_logp=ref.tolist(), kl=kl)
+    for metrics in (None, 1, {}):
+        with pytest.raises(TypeError, match="metrics is .*: pass True, False or MetricInputs"):
+            recipe(logp, old, A, mask, metrics=metrics)
+
+
+def test_vapo_takes_no_unknown_or_wrong_completion_for_right():
+    logp, mask = torch.full((3, 1), -2.0), torch.ones(3, 1)
+    correct = torch.tensor([1.0, NAN, -1.0])
+    out = rl.recipes.vapo(logp, logp, torch.zeros(3), mask, correct=correct, imitation=0.5)
+    assert out.loss.item() == pytest.approx(0.5 * 2)
+
+
+def test_gmpo_reports_on_a_bound_past_any_ratio():
+    logp, old, A, mask, _ = batch()
+    found = rl.recipes.gmpo(logp, old, A, mask, low=1e3, high=1e3, metrics=True).metrics
+    assert found["clip_low"] == found["clip_high"] == 0

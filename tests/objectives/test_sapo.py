@@ -48,7 +48,7 @@ def test_a_far_ratio_has_neither_weight_nor_overflow():
 
 
 @pytest.mark.parametrize("name", ["positive_temperature", "negative_temperature"])
-@pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf])
 def test_errors(name, value):
     x = torch.zeros(2, 3)
     with pytest.raises(ValueError, match=f"{name} is {value}, expected above 0"):

@@ -51,7 +51,7 @@ def test_matches_the_loop(T, decay):
 def test_long_rows_in_float32(T, decay):
     """Against the loop in float64, as a share of the largest sum.
 
-    Three levels of sums of 32, and powers rounded once at each: a few float32 roundings (2⁻²⁴) of
+    Four or five levels of sums of 16, and powers rounded once at each: a few float32 roundings (2⁻²⁴) of
     numbers no larger than the sum of the absolute terms. Measured 4e-7 at most, 2e-8 to 4e-8 for a
     float decay of 1, summed in float64 and rounded once; a float32 loop is off by up to 1e-4.
     """

@@ -134,11 +134,34 @@ def test_empty(shape):
             lambda x: rl.off_policy_sequence_mask(x, x, x, x),
             r"advantages has shape \[2, 3\], .*whole rows",
         ),
-        (lambda x: rl.off_policy_sequence_mask(x, x[:1], x[:, 0], x), "old_logp has shape"),
-        (lambda x: rl.without_truncated(x, x), r"truncated has shape \[2, 3\] and mask \[2, 3\]"),
-        (lambda x: rl.without_truncated(x[0], x[0]), r"truncated has shape \[3\] and mask \[3\]"),
+        (lambda x: rl.off_policy_sequence_mask(x, x[:1], x[:, 0], x), "sampler_logp has shape"),
+        (
+            lambda x: rl.off_policy_sequence_mask(x, x, x[:, 0], x, threshold=NAN),
+            "threshold is nan, expected ≥ 0",
+        ),
+        (
+            lambda x: rl.top_entropy_mask(x, x, threshold=torch.zeros(3)),
+            r"threshold has shape \[3\], expected a scalar",
+        ),
+        (lambda x: rl.without_truncated(x, x), r"truncated has shape \[2, 3\], .* row: \[2\]"),
+        (lambda x: rl.without_truncated(x[0], x[0]), r"mask has shape \[3\], expected \[B, T\]"),
     ],
 )
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(torch.zeros(2, 3))
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda x, bad: rl.off_policy_sequence_mask(bad, x, x[:, 0], x), "logp"),
+        (lambda x, bad: rl.off_policy_sequence_mask(x, bad, x[:, 0], x), "sampler_logp"),
+        (lambda x, bad: rl.without_truncated(bad, x[:, 0]), "mask"),
+        (lambda x, bad: rl.without_truncated(x, bad), "truncated"),
+    ],
+)
+def test_a_list_is_named(call, name):
+    x = torch.zeros(2, 3)
+    with pytest.raises(TypeError, match=f"{name} is a list: pass a torch.Tensor"):
+        call(x, x.tolist())

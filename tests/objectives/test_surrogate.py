@@ -481,3 +481,8 @@ def test_law_traces_into_one_graph(name):
     torch.compiler.reset()
     compiled = torch.compile(LAWS[name], backend="eager", fullgraph=True)
     torch.testing.assert_close(compiled(logp, old, A, mask), LAWS[name](logp, old, A, mask))
+
+
+def test_a_list_is_named():
+    with pytest.raises(TypeError, match="logp is a list: pass a torch.Tensor"):
+        rl.is_clipped([[0.0]], torch.zeros(1, 1), torch.zeros(1))

@@ -95,6 +95,7 @@ def test_no_gradient_to_the_correction():
         ({"log_weight": torch.zeros(3)}, r"log_weight has shape \[3\], expected \[B\] = \[2\] or"),
         ({"positive": (-1.0, 1.0)}, "k of positive is -1.0, expected ≥ 0"),
         ({"negative": (1.0, math.nan)}, "λ of negative is nan"),
+        ({"negative": (1.0,)}, r"negative is \(1.0,\), expected \(k, λ\)"),
         ({"mask": torch.ones(3)}, r"mask has shape \[3\] but logp has \[2, 3\]"),
     ],
 )
@@ -103,3 +104,8 @@ def test_errors(change, message):
     given = {"logp": x, "old_logp": x, "advantages": torch.zeros(2), "mask": x + 1, **change}
     with pytest.raises(ValueError, match=message):
         rl.vespo(**given)
+
+
+def test_a_list_is_named():
+    with pytest.raises(TypeError, match="logp is a list: pass a torch.Tensor"):
+        rl.vespo([[0.0]], torch.zeros(1, 1), torch.zeros(1), torch.ones(1, 1))

@@ -71,6 +71,12 @@ def per_token(advantages: Tensor, like: Tensor) -> Tensor:
     )
 
 
+def scalar(name: str, value: float | Tensor) -> None:
+    """Raise if a tensor given for one number holds more: it would broadcast over tokens."""
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"{name} has shape {list(value.shape)}, expected a scalar")
+
+
 def at_least(name: str, value: float, lowest: float, highest: float = math.inf) -> None:
     """Raise unless ``lowest ≤ value ≤ highest`` (NaN is neither)."""
     if not lowest <= value <= highest:

@@ -5,7 +5,7 @@ so nothing waits for a GPU: a group's number is the place where its first id sta
 sorted, and every statistic of a group is written beside each of its members.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -68,6 +68,11 @@ def group_index(group: Group, rewards: Tensor) -> Tensor:
     tensor([0, 2, 0])
     """
     if not isinstance(group, Tensor):
+        if not isinstance(group, Iterable):
+            raise TypeError(f"group is a {type(group).__name__}: pass one id per reward")
+        group = list(group)
+        if any(isinstance(g, Tensor) for g in group):  # hashed by identity: never equal
+            raise TypeError("group is a sequence of tensors: pass one integer tensor, or ints")
         numbers: dict[Hashable, int] = {}
         group = torch.tensor([numbers.setdefault(g, len(numbers)) for g in group], dtype=torch.long)
     elif group.is_floating_point() or group.is_complex():

@@ -289,6 +289,5 @@ def _share(share: float | Tensor, like: Tensor) -> Tensor:
     if not isinstance(share, Tensor):
         _checks.at_least("informative_share", share, 0.0, 1.0)
         return like.new_tensor(share)
-    if share.numel() != 1:
-        raise ValueError(f"informative_share has shape {list(share.shape)}, expected a scalar")
+    _checks.scalar("informative_share", share)
     return share.detach().to(like).reshape(())

@@ -6,9 +6,11 @@ optimizer step. Losses of micro-batches then add up. (Where ranks *average* thei
 multiply by the number of ranks.)
 
 A batch without a valid token gives 0 with zero gradients. A NaN at a valid token gives a NaN loss
-and NaN gradients at the valid tokens, never a step that quietly leaves the token out.
+and NaN gradients at the valid tokens (but for those past their clip, which have none), never a step
+that quietly leaves the token out.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -112,8 +114,7 @@ def _divide(total: Tensor, denominator: float | Tensor, x: Tensor) -> Tensor:
 def _scalar(denominator: float | Tensor, like: Tensor) -> Tensor:
     """Return a denominator as a scalar tensor of the device and dtype of another."""
     if isinstance(denominator, Tensor):
-        if denominator.numel() != 1:
-            raise ValueError(f"denominator has shape {list(denominator.shape)}, expected a scalar")
+        _checks.scalar("denominator", denominator)
         return denominator.detach().to(like).reshape(())
     _checks.at_least("denominator", denominator, 0.0)
     return like.new_tensor(float(denominator))
@@ -128,18 +129,25 @@ def row_weights(
     ``functools.partial(constant, length=…)``.
 
     Shapes: ``mask`` ``[B, T]`` → ``[B]``, float64. Raises ``TypeError`` for a function that is none
-    of the five.
+    of the five, and for ``constant`` without its length.
 
     >>> row_weights(sequence_mean, torch.tensor([[1, 1], [1, 0]]))
     tensor([0.2500, 0.5000], dtype=torch.float64)
     """
-    valid = mask if mask.dtype == torch.bool else mask != 0
+    valid = _checks.boolean_mask(mask, "mask", mask)
+    if valid.ndim != 2:
+        raise ValueError(f"mask has shape {list(mask.shape)}, expected [B, T]")
     tokens = count(valid)
     weights = torch.ones(len(mask), dtype=torch.float64, device=mask.device)
     default: float | Tensor = len(mask)
-    kind, settings = aggregate, {}
+    kind: Callable[..., Tensor] = aggregate
+    length: float | None = None
     if isinstance(aggregate, partial):
-        kind, settings = aggregate.func, aggregate.keywords
+        kind, settings = aggregate.func, dict(aggregate.keywords)
+        length, own = settings.pop("length", None), settings.pop("denominator", None)
+        denominator = own if denominator is None else denominator
+        if aggregate.args or settings:
+            raise TypeError(f"{aggregate!r} sets more than a length and a denominator")
     if kind is token_mean:
         default = tokens
     elif kind is token_sum:
@@ -147,7 +155,9 @@ def row_weights(
     elif kind is sequence_mean:
         weights = weights / count(valid, 1).clamp(min=1)
     elif kind is constant:
-        weights = weights / _positive_length(settings["length"])
+        if length is None:
+            raise TypeError("constant has no length here: pass partial(constant, length=…)")
+        weights = weights / _positive_length(length)
     elif kind is not sequence_sum:
         raise TypeError(f"{kind!r} is no aggregation of this module")
     below = _scalar(default if denominator is None else denominator, weights)
@@ -155,6 +165,6 @@ def row_weights(
 
 
 def _positive_length(length: float) -> float:
-    if not length > 0:
+    if not 0 < length < math.inf:
         raise ValueError(f"length is {length}, expected the generation limit in tokens, above 0")
     return length

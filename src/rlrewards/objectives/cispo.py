@@ -49,9 +49,11 @@ def cispo(
     """
     _checks.at_least("low", low, 0.0)
     _checks.at_least("high", high, 0.0)
-    weight = log_ratio(logp.detach(), old_logp).exp().clamp(1 - low, 1 + high)
+    weight = log_ratio(logp, old_logp).detach().exp().clamp(1 - low, 1 + high)
     if unified_clip is not None:
         below, above = unified_clip
+        _checks.at_least("ε_low of unified_clip", below, 0.0)
+        _checks.at_least("ε_high of unified_clip", above, 0.0)
         cut = is_clipped(logp, old_logp, advantages, low=below, high=above)
         weight = torch.where(cut, 0.0, weight)
     return reinforce(logp, advantages, weight=weight)

@@ -35,8 +35,7 @@ def sampler_log_ratio(old_logp: Tensor, sampler_logp: Tensor) -> Tensor:
     >>> sampler_log_ratio(torch.tensor([[-1.0]]), torch.tensor([[-1.5]]))
     tensor([[0.5000]])
     """
-    _checks.same_shape("sampler_logp", sampler_logp, "old_logp", old_logp)
-    return log_ratio(old_logp.detach(), sampler_logp)
+    return log_ratio(*_pair(old_logp, sampler_logp))
 
 
 def truncated_importance(
@@ -169,8 +168,8 @@ def rejection_mask(
             [ True,  True]])
     """
     _check_bounds("low", low, "high", high, lowest=-math.inf)
-    _checks.same_shape("sampler_logp", sampler_logp, "old_logp", old_logp)
-    k = estimator(sampler_logp.detach(), old_logp.detach())
+    old_logp, sampler_logp = _pair(old_logp, sampler_logp)
+    k = estimator(sampler_logp, old_logp)
     mask, counts = _masks(mask, known, k)
     if level == "token":
         return mask & ~(counts & _outside(k, low, high))
@@ -195,16 +194,26 @@ def normalized_weights(
     over rows. Weights that are all 0 stay 0.
 
     Shapes: ``weights``, ``mask`` ``[B, T]`` → ``[B, T]`` without gradient, 1 where masked; at least
-    float32. Raises ``ValueError`` if they differ.
+    float32. Raises ``ValueError`` if they differ, or for more than one mean.
 
     >>> normalized_weights(torch.tensor([[1.0, 3.0, 9.0]]), torch.tensor([[1, 1, 0]]))
     tensor([[0.5000, 1.5000, 1.0000]])
     """
     weights = _checks.floats("weights", weights, ndim=2).detach()
     mask = _checks.boolean_mask(mask, "weights", weights)
+    if mean is not None:
+        _checks.scalar("mean", mean)
     below = torch.as_tensor(masked_mean(weights, mask) if mean is None else mean).to(weights)
     below = torch.where(below == 0, 1.0, below.detach())
     return torch.where(mask, weights / below, 1.0)
+
+
+def _pair(old_logp: Tensor, sampler_logp: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as constants ``[B, T]`` in at least float32, or an error that names the one to blame."""
+    old_logp = _checks.floats("old_logp", old_logp, ndim=2).detach()
+    sampler_logp = _checks.floats("sampler_logp", sampler_logp, ndim=2).detach()
+    _checks.same_shape("sampler_logp", sampler_logp, "old_logp", old_logp)
+    return old_logp, sampler_logp
 
 
 def _weights(

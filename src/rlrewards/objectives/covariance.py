@@ -37,6 +37,8 @@ def covariances(
     advantages = _checks.per_token(advantages, logp).expand_as(logp)
     if means is None:
         means = masked_mean(advantages, mask), masked_mean(logp, mask)
+    for name, mean in zip(("Ā of means", "ℓ̄ of means"), means, strict=True):
+        _checks.scalar(name, mean)
     return torch.where(mask, (advantages - means[0]) * (logp - means[1]), 0.0)
 
 
@@ -58,12 +60,13 @@ def clip_cov_selection(
     ``cov``: the same whatever the padding and the order of the rows (equal values aside).
 
     Shapes: ``cov``, ``mask``, ``exclude`` ``[B, T]`` → bool ``[B, T]``. Raises ``ValueError`` for
-    other shapes and a share outside [0, 1].
+    other shapes, a share outside [0, 1], and low > high.
 
     >>> cov = torch.tensor([[0.5, 2.0, 9.0, 3.0]])
     >>> clip_cov_selection(cov, torch.tensor([[1, 1, 1, 0]]))
     tensor([[False,  True, False, False]])
     """
+    _checks.at_least("high", high, low)
     cov, mask = _checked(cov, mask, share)
     candidates = mask & (cov > low) & (cov < high)
     if exclude is not None:
@@ -117,6 +120,7 @@ def clip_cov(
     loss = clipped(logp, old_logp, advantages, low=low, high=high)
     mask = _checks.boolean_mask(mask, "logp", loss)
     if selected is None:
+        _checks.at_least("cov_high", cov_high, cov_low)
         selected = clip_cov_selection(
             covariances(logp, advantages, mask),
             mask,

@@ -90,7 +90,7 @@ def _within(
     _checks.at_least("low", low, 0.0)
     _checks.at_least("high", high, 0.0)
     _checks.at_least("cap", cap, 0.0)
-    x = log_ratio(logp.detach(), old_logp)
+    x = log_ratio(logp, old_logp).detach()
     too_high, too_low = far(x, logp.detach().to(x.dtype), old_logp.detach().to(x.dtype))
     # Asked as "drop" and not as "keep": a NaN is neither, and stays to be seen.
     drop = torch.where(_checks.per_token(advantages, x) > 0, too_high, too_low)

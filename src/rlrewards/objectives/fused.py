@@ -9,8 +9,9 @@ The eager pieces define what this computes. They take over when the loss is not 
 the padding: then some valid token is to blame, and speed does not matter.
 """
 
-from collections.abc import Iterable
-from itertools import repeat
+import math
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -23,8 +24,8 @@ from rlrewards.objectives.masked import wide_sum
 from rlrewards.objectives.surrogate import LOG_RATIO_BOUND, clipped
 
 BLOCK = 65_536
-"""Tokens a thread works on at a time: about a MiB of scratch, and calls that are worth their
-overhead."""
+"""Tokens a thread works on at a time, or twice as many when it is the only one: some MiB of
+scratch, and calls that are worth their overhead."""
 
 
 def applies(logp: Tensor, mask: Tensor) -> bool:
@@ -95,9 +96,9 @@ class _Inputs(NamedTuple):
     advantages: Tensor  # [B, 1] or [B, T]
     mask: Tensor  # bool
     row_weight: Tensor  # [B], float64
+    ref_logp: Tensor | None
     bounds: tuple[float, float, float | None]  # low, high, ceiling
     beta: float
-    ref_logp: Tensor | None
 
 
 def _checked(
@@ -143,32 +144,41 @@ def _checked(
         _checks.per_token(advantages, logp),
         _checks.boolean_mask(mask, "logp", logp),
         row_weight.expand(len(logp)),
+        ref_logp if beta else None,
         bounds,
         beta,
-        ref_logp if beta else None,
     )
 
 
 class _ClippedLoss(torch.autograd.Function):
-    """The gradient is formed by the forward, which has all it takes in the cache."""
+    """The gradient is formed by the forward, which has all it takes in the cache.
+
+    The first backward gives that array away, scaled in place; another one through the same graph
+    forms it again. So no array is written that the caller holds, and none is copied.
+    """
 
     @staticmethod
     def forward(ctx: Any, logp: Tensor, inputs: _Inputs) -> Tensor:
-        loss, gradient = _loss_and_gradient(inputs, wanted=True)
-        ctx.save_for_backward(gradient)
-        ctx.logp = logp  # not its value: what a second derivative would be with respect to
+        loss, ctx.gradient = _loss_and_gradient(inputs, wanted=True)
+        ctx.save_for_backward(logp, *inputs[1:6])
+        ctx.settings = inputs[6:]
         return loss
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        (gradient,) = ctx.saved_tensors
+        gradient, ctx.gradient = ctx.gradient, None
         with torch.no_grad():
-            scaled = gradient * upstream
-            if not upstream.isfinite():  # 0 · NaN: padding keeps its zeros
-                scaled = torch.where(gradient == 0, 0.0, scaled)
+            if gradient is None:
+                logp, *others = ctx.saved_tensors
+                inputs = _Inputs(logp.detach(), *others, *ctx.settings)
+                gradient = _loss_and_gradient(inputs, wanted=True)[1]
+            zero = None if math.isfinite(upstream) else gradient == 0
+            gradient.mul_(upstream)
+            if zero is not None:  # 0 · NaN: padding keeps its zeros
+                gradient.masked_fill_(zero, 0.0)
         if torch.is_grad_enabled():
-            scaled = _Once.apply(ctx.logp, scaled)  # type: ignore[no-untyped-call]
-        return scaled, None
+            gradient = _Once.apply(ctx.saved_tensors[0], gradient)  # type: ignore[no-untyped-call]
+        return gradient, None
 
 
 class _Once(torch.autograd.Function):
@@ -189,12 +199,12 @@ class _Once(torch.autograd.Function):
 def _loss_and_gradient(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
     """In the fast way as long as the loss is finite: so padding may hold anything for one test."""
     total, gradient = _one_pass(inputs, wanted=wanted)
-    if not total.isfinite():
+    if not math.isfinite(total):
         inputs = _without_padding(inputs)
         total, gradient = _one_pass(inputs, wanted=wanted)
-    if not total.isfinite():
+    if not math.isfinite(total):
         total, gradient = _eager(inputs)
-    return total.to(inputs.logp.dtype), gradient
+    return torch.tensor(total, dtype=inputs.logp.dtype), gradient
 
 
 def _without_padding(inputs: _Inputs) -> _Inputs:
@@ -208,7 +218,7 @@ def _without_padding(inputs: _Inputs) -> _Inputs:
     )
 
 
-def _eager(inputs: _Inputs) -> tuple[Tensor, Tensor]:
+def _eager(inputs: _Inputs) -> tuple[float, Tensor]:
     """The definition: loss and gradient from the eager pieces."""
     low, high, ceiling = inputs.bounds
     with torch.enable_grad():
@@ -220,20 +230,23 @@ def _eager(inputs: _Inputs) -> tuple[Tensor, Tensor]:
         total = (inputs.row_weight * wide_sum(x, inputs.mask, 1)).sum()
         spoilt = torch.where(total.isnan(), torch.nan, 1.0).detach()  # as in the aggregations
         (gradient,) = torch.autograd.grad(total * spoilt, logp)
-    return total.detach(), gradient
+    return total.item(), gradient
 
 
-def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
-    """Loss in float64 and gradient, block by block, for finite padding."""
-    logp, advantages, ref_logp = inputs.logp, inputs.advantages, inputs.ref_logp
-    rows, width = logp.shape
+def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[float, Tensor | None]:
+    """Loss and gradient, block by block, for finite padding."""
+    logp, ref_logp, weight = inputs.logp, inputs.ref_logp, inputs.row_weight
+    advantages: Tensor | None = inputs.advantages
+    (rows, width), dtype = logp.shape, logp.dtype
     height, columns = _block_shape(logp)
-    limits = _limits(inputs.bounds, logp.dtype)
-    # per row they are found once; per token, block by block
-    lower, upper = _clamps(advantages, limits) if advantages.shape[1] == 1 else (None, None)
-    gradient = torch.empty_like(logp, memory_format=torch.contiguous_format) if wanted else None
+    limits = _limits(inputs.bounds, dtype)
+    lower = upper = None  # found block by block
+    if inputs.advantages.shape[1] == 1:
+        lower, upper = _clamps(inputs.advantages, limits)
+        if ref_logp is None:  # a row's advantage may wait and be part of its weight
+            weight, advantages = weight * inputs.advantages.squeeze(1), None
     fields = _Tokens(
-        gradient,
+        torch.empty(rows, width, dtype=dtype) if wanted else None,
         logp,
         inputs.old_logp,
         ref_logp,
@@ -241,36 +254,25 @@ def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
         lower,
         upper,
         inputs.mask.view(torch.uint8),  # bool is converted to floats some six times slower
-        inputs.row_weight.to(logp.dtype).neg().unsqueeze(1),
+        weight.neg().to(dtype).unsqueeze(1),
     )
-    spread = (None if x is None else x.expand(rows, width) for x in fields)
-    sums = torch.zeros(rows, -(-width // columns), dtype=torch.float64)
-    scratch = _Scratch(
-        logp.new_empty(2 if wanted and ref_logp is None else 4, height * columns),
-        sums.new_empty(height * columns),
-    )
-    cuts = (_cut(x, height, columns) for x in spread)
-    for total, *block in zip(_cut(sums, height, 1), *cuts, strict=False):
-        _one_block(total, _Tokens(*block), scratch, limits, inputs.beta)
-    return 0.0 - (sums.sum(1) * inputs.row_weight).sum(), gradient
+    narrow = torch.empty(2 if wanted and ref_logp is None else 4, height, columns, dtype=dtype)
+    scratch = [*narrow.unbind(), torch.empty(height, columns, dtype=torch.float64)]
+    sums = [
+        _one_block(block, scratch, limits, inputs.beta)
+        for block in _blocks(fields, height, columns)
+    ]
+    total = torch.cat(sums).view(rows, -1).sum(1) if sums else weight.new_zeros(rows)
+    return 0.0 - torch.dot(total, weight).item(), fields.gradient
 
 
 def _block_shape(logp: Tensor) -> tuple[int, int]:
-    """Whole rows where they fit; the scratch stays below two arrays of ``[B, T]``."""
+    """Whole rows where they fit; the scratch stays below two arrays of ``[B, T]``, or three."""
     rows, width = logp.shape
-    size = min(BLOCK * torch.get_num_threads(), max(BLOCK // 4, logp.numel() // 2))
+    size = min(BLOCK * max(2, torch.get_num_threads()), max(BLOCK // 4, logp.numel() // 2))
     # float64 is summed with a correction, which wants whole rows
     columns = max(1, width if logp.dtype == torch.float64 else min(width, size))
     return max(1, min(rows, size // columns)), columns
-
-
-def _cut(x: Tensor | None, height: int, columns: int) -> Iterable[Tensor | None]:
-    if x is None:
-        return repeat(None)
-    bands = torch.split(x, height)
-    if x.shape[1] <= columns:
-        return bands
-    return [piece for band in bands for piece in torch.split(band, columns, 1)]
 
 
 class _Limits(NamedTuple):
@@ -280,7 +282,7 @@ class _Limits(NamedTuple):
     low: float  # 1 − low, where A < 0
     high: float  # 1 + high, where A > 0
     most: float  # the ceiling, or e^20 if that is smaller
-    beyond: float  # more than all of them
+    beyond: float  # above all of them
 
 
 class _Tokens(NamedTuple):
@@ -290,70 +292,79 @@ class _Tokens(NamedTuple):
     logp: Tensor
     old_logp: Tensor
     ref_logp: Tensor | None
-    advantages: Tensor
+    advantages: Tensor | None
     lower: Tensor | None
     upper: Tensor | None
     mask: Tensor  # uint8
     minus_weight: Tensor
 
 
-class _Scratch(NamedTuple):
-    """What a block is worked on in; the next block reuses it."""
-
-    narrow: Tensor  # 2 buffers, or 4
-    wide: Tensor  # float64
-
-    def shaped(self, like: Tensor) -> tuple[list[Tensor], Tensor]:
-        n = like.numel()
-        return [x[:n].view(like.shape) for x in self.narrow], self.wide[:n].view(like.shape)
+def _blocks(fields: _Tokens, height: int, columns: int) -> Iterator[_Tokens]:
+    rows, width = fields.logp.shape
+    whole = columns >= width
+    if not whole:
+        fields = _Tokens._make(None if x is None else x.expand(rows, width) for x in fields)
+    for i in range(0, rows, height):
+        for j in range(0, width, columns):
+            band = slice(i, i + height)
+            at = band if whole else (band, slice(j, j + columns))
+            yield _Tokens._make(None if x is None else x[at] for x in fields)
 
 
 def _limits(bounds: tuple[float, float, float | None], dtype: torch.dtype) -> _Limits:
     low, high, ceiling = bounds
-    edges = torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype)
-    least, most = edges.exp().tolist()
+    least, most = _edges(dtype)
     limit = most if ceiling is None else min(ceiling, most)
     return _Limits(least, max(1.0 - low, 0.0), 1.0 + high, limit, 2 * most)
 
 
+@cache
+def _edges(dtype: torch.dtype) -> tuple[float, float]:
+    """e^±20 as ``exp`` rounds them."""
+    least, most = torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype).exp().tolist()
+    return least, most
+
+
 def _clamps(advantages: Tensor, limits: _Limits) -> tuple[Tensor, Tensor]:
-    """Lower and upper limit of the ratio, by the sign of the advantage; comparisons give 0 or 1."""
-    negative, not_positive = advantages.lt(0.0), advantages.le(0.0)
-    lower = (negative.to(advantages.dtype) * limits.low).clamp_(min=limits.least)
-    upper = (not_positive.to(advantages.dtype) * limits.beyond).add_(limits.high)
-    return lower, upper.clamp_(max=limits.most)
+    """Lower and upper limit of the ratio, by the sign of the advantage (0: either will do)."""
+    negative = torch.lt(advantages, 0.0, out=torch.empty_like(advantages))  # 1 or 0
+    lower = (negative * limits.low).clamp_(min=limits.least)
+    upper = negative.mul_(limits.beyond).add_(limits.high).clamp_(max=limits.most)
+    return lower, upper
 
 
-def _one_block(
-    total: Tensor, tokens: _Tokens, scratch: _Scratch, limits: _Limits, beta: float
-) -> None:
-    """``Σₜ m·(A·clip(r) − β·k3)`` of each row to ``total``, its gradient times −w to its place."""
-    (value, keep, *spare), wide = scratch.shaped(tokens.logp)
+def _one_block(tokens: _Tokens, scratch: list[Tensor], limits: _Limits, beta: float) -> Tensor:
+    """``Σₜ m·(A·clip(r) − β·k3)`` of each row; its gradient, times −w, to its place."""
+    height, columns = tokens.logp.shape
+    if tokens.logp.shape != scratch[0].shape:
+        scratch = [x[:height, :columns] for x in scratch]
+    value, keep, *spare, wide = scratch
     gradient = tokens.gradient
     ratio = spare[0] if gradient is None else gradient
     lower, upper = tokens.lower, tokens.upper
     if lower is None or upper is None:
+        assert tokens.advantages is not None  # those of a row have their clamps
         lower, upper = _clamps(tokens.advantages, limits)
     torch.sub(tokens.logp, tokens.old_logp, out=ratio).exp_()
     torch.minimum(torch.maximum(ratio, lower, out=value), upper, out=value)
     if gradient is not None:
         torch.eq(ratio, value, out=gradient)  # 1 where nothing was cut
-    value.mul_(tokens.advantages)
+    if tokens.advantages is not None:
+        value.mul_(tokens.advantages)
+    value.mul_(keep.copy_(tokens.mask))
     if gradient is not None:
         gradient.mul_(value)
     if tokens.ref_logp is not None:
         delta, power = spare
         torch.sub(tokens.ref_logp, tokens.logp, out=delta)
-        torch.le(delta, LOG_RATIO_BOUND, out=keep)
+        within = delta <= LOG_RATIO_BOUND if delta.amax() > LOG_RATIO_BOUND else None
         torch.expm1(delta.clamp_(max=LOG_RATIO_BOUND), out=power)
-        value.add_(delta.sub_(power), alpha=beta)
+        value.addcmul_(delta.sub_(power), keep, value=beta)
         if gradient is not None:
-            gradient.add_(power.mul_(keep), alpha=beta)
-    keep.copy_(tokens.mask)
-    value.mul_(keep)
+            power = power if within is None else power.mul_(within)
+            gradient.addcmul_(power, keep, value=beta)
     if gradient is not None:
-        gradient.mul_(keep).mul_(tokens.minus_weight)
+        gradient.mul_(tokens.minus_weight)
     if value.dtype == torch.float64:
-        total.copy_(wide_sum(value, torch.tensor(True), 1).unsqueeze(1))
-    else:
-        torch.sum(wide.copy_(value), 1, keepdim=True, out=total)
+        return wide_sum(value, torch.tensor(True), 1)
+    return wide.copy_(value).sum(1)

@@ -75,8 +75,9 @@ def gae(
         rows = Rows.of(valid, work, step_over=holes == "carry")
         x, values = (rows.front(part.to(work).contiguous()) for part in (rewards, values))
         if rows.valid is None:
-            x = x.clone()  # nothing had to be moved: these are the caller's
-        _add_next_(x, values, gamma, lam)
+            x = _with_next(x, values, gamma, lam)  # nothing had to be moved: both are the caller's
+        else:
+            _add_next_(x, values, gamma, lam)
         if bootstrap is not None:
             rows.add_last_(x, gamma * bootstrap.to(x))  # there Ĝ_next = V_next
         returns = sum_rows(x, gamma * lam)
@@ -90,6 +91,18 @@ def _add_next_(x: Tensor, values: Tensor, gamma: float, lam: float | Tensor) -> 
         x[:, :-1].addcmul_(values[:, 1:], (gamma * (1 - lam)).to(x).unsqueeze(1))
     else:
         x[:, :-1].add_(values[:, 1:], alpha=gamma * (1 - lam))
+
+
+def _with_next(x: Tensor, values: Tensor, gamma: float, lam: float | Tensor) -> Tensor:
+    """The same as a new tensor."""
+    if isinstance(lam, Tensor):
+        x = x.clone()
+        _add_next_(x, values, gamma, lam)
+        return x
+    out = torch.empty_like(x)
+    torch.add(x[:, :-1], values[:, 1:], alpha=gamma * (1 - lam), out=out[:, :-1])
+    out[:, -1] = x[:, -1]
+    return out
 
 
 def one_per_row(name: str, x: Tensor | None, rewards: Tensor) -> Tensor | None:

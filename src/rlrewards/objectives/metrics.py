@@ -63,7 +63,8 @@ def policy_metrics(
     - ``effective_sample_size``: ``(Σr)² / (n·Σr²)`` over the n tokens, in (0, 1];
     - and those of ``batch_metrics``.
 
-    Shapes: ``[B, T]`` (``advantages`` also ``[B]``). Raises ``ValueError`` if they differ.
+    Shapes: ``[B, T]`` (``advantages`` also ``[B]``). Raises ``ValueError`` if they differ, and
+    for negative bounds.
 
     >>> logp, mask = torch.tensor([[1.5, 0.5, 1.0, 7.0]]).log(), torch.tensor([[1, 1, 1, 0]])
     >>> scalars = policy_metrics(logp, torch.zeros(1, 4), torch.tensor([1.0]), mask)
@@ -72,6 +73,8 @@ def policy_metrics(
      'approx_kl': 0.096, 'effective_sample_size': 0.857, 'masked': 0.25}
     """
     with torch.no_grad():
+        _checks.at_least("low", low, 0.0)
+        _checks.at_least("high", high, 0.0)
         x = log_ratio(logp, old_logp)
         mask = _checks.boolean_mask(mask, "logp", x)
         r, sign = x.exp(), _checks.per_token(advantages, x).sign()
@@ -150,7 +153,9 @@ def _sample_size(x: Tensor, r: Tensor, mask: Tensor) -> dict[str, Tensor]:
 def _given(inputs: MetricInputs, mask: Tensor, x: Tensor) -> dict[str, Tensor]:
     scalars = {}
     if inputs.entropy is not None:
-        scalars["entropy"] = masked_mean(inputs.entropy, mask)
+        entropy = _checks.floats("entropy", inputs.entropy, ndim=2)
+        _checks.same_shape("entropy", entropy, "logp", x)
+        scalars["entropy"] = masked_mean(entropy, mask)
     if inputs.rewards is not None and inputs.group is not None:
         scalars["zero_variance_groups"] = _idle_groups(inputs.rewards, inputs.group).to(x.dtype)
     if inputs.truncated is not None:
@@ -163,5 +168,5 @@ def _idle_groups(rewards: Tensor, group: Group) -> Tensor:
     """Share of the groups that teach nothing: no two of their rewards differ."""
     index = group_index(group, rewards)
     groups = torch.zeros_like(index, dtype=torch.float64).index_fill_(0, index, 1.0)
-    useful = torch.zeros_like(groups).index_fill_(0, index[informative(rewards, group)], 1.0)
-    return 1 - useful.sum() / groups.sum()
+    useful = torch.zeros_like(groups).index_add_(0, index, informative(rewards, group).double())
+    return 1 - (useful > 0).sum() / groups.sum()

@@ -4,6 +4,8 @@ A clip is all or nothing. SAPO's sigmoid lets the gradient fall off smoothly, fa
 advantages, which push up every other token of the vocabulary and are the less stable ones.
 """
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -26,15 +28,16 @@ def sapo(
     ``−2A/τ``, so losses do not compare with PPO's. The paper aggregates with ``sequence_mean``.
 
     Shapes: ``logp``, ``old_logp`` ``[B, T]``; ``advantages`` ``[B]`` or ``[B, T]`` → ``[B, T]``, in
-    at least float32. Raises ``ValueError`` for other shapes and temperatures that are not above 0.
+    at least float32. Raises ``ValueError`` for other shapes and temperatures that are not above 0
+    or not finite.
 
     >>> logp = torch.tensor([[1.0, 2.0]]).log()
     >>> sapo(logp, torch.zeros(1, 2), torch.tensor([1.0]))
     tensor([[-2.0000, -2.9242]])
     """
     for name, value in (("positive", positive_temperature), ("negative", negative_temperature)):
-        if not value > 0:
-            raise ValueError(f"{name}_temperature is {value}, expected above 0")
+        if not 0 < value < math.inf:
+            raise ValueError(f"{name}_temperature is {value}, expected above 0 and finite")
     bounded = log_ratio(logp, old_logp)
     advantages = _checks.per_token(advantages, bounded)
     ratio = finite_gradient(bounded, advantages).exp()

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from rlrewards.objectives import _checks
 
-BLOCK = 32
-"""Tokens summed by one row of the matrix of powers; 16 and 32 measured alike, 64 slower."""
+BLOCK = 16
+"""Tokens summed by one row of the matrix of powers; 16 measured a little faster than 32."""
 
 PADDED = 4 * BLOCK
 """Rows are filled up with zeros to a multiple of this. A matrix product may round the last few of
@@ -132,7 +132,7 @@ def _kept_tables(decay: float, dtype: torch.dtype, device: torch.device) -> tupl
 def _tables(decay: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     powers = torch.pow(decay, torch.arange(BLOCK + 1, device=decay.device)).to(dtype)
     falling = powers.flip(-1)  # decay^BLOCK ... 1
-    # Windows on (decay^31 ... 1, 0 ... 0): row u of the table is the one in which 1 stands at u.
+    # Windows on (decay^15 ... 1, 0 ... 0): row u of the table is the one in which 1 stands at u.
     inside = torch.nn.functional.pad(falling[..., 1:], (0, BLOCK - 1)).unfold(-1, BLOCK, 1).flip(-2)
     return inside, falling[..., :-1].unsqueeze(-2)
 

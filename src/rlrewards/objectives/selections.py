@@ -51,13 +51,15 @@ def top_entropy_mask(
     ``entropy_threshold`` of the whole batch. (TRL takes it per micro-batch, over all ranks.)
 
     Shapes: both ``[B, T]`` → bool ``[B, T]``, False where masked. Where a NaN leaves open which
-    tokens these are, all are kept. Raises ``ValueError`` as ``entropy_threshold``.
+    tokens these are, all are kept. Raises ``ValueError`` as ``entropy_threshold``, and for more
+    than one threshold.
 
     >>> top_entropy_mask(torch.tensor([[0.1, 2.0, 0.3, 9.0]]), torch.tensor([[1, 1, 1, 0]]))
     tensor([[False,  True, False, False]])
     """
     if threshold is None:
         threshold = entropy_threshold(entropy, mask, share=share)
+    _checks.scalar("threshold", threshold)
     entropy = _checks.floats("entropy", entropy, ndim=2).detach()
     return _checks.boolean_mask(mask, "entropy", entropy) & ~(entropy < threshold)
 
@@ -81,16 +83,20 @@ def off_policy_sequence_mask(
 
     Shapes: ``logp``, ``sampler_logp``, ``mask``, ``known`` ``[B, T]``; ``advantages`` ``[B]`` →
     bool ``[B, T]``, False where masked. A NaN drops nothing. Raises ``ValueError`` for other
-    shapes.
+    shapes and a negative or NaN threshold.
 
     >>> logp, sampler_logp = torch.tensor([[-3.0], [-3.0]]), torch.tensor([[-1.0], [-1.0]])
     >>> off_policy_sequence_mask(logp, sampler_logp, torch.tensor([1.0, -1.0]), torch.ones(2, 1))
     tensor([[ True],
             [False]])
     """
+    _checks.at_least("threshold", threshold, 0.0)
+    logp = _checks.floats("logp", logp, ndim=2).detach()
+    sampler_logp = _checks.floats("sampler_logp", sampler_logp, ndim=2)
+    _checks.same_shape("sampler_logp", sampler_logp, "logp", logp)
     mask = _checks.boolean_mask(mask, "logp", logp)
     counts = mask if known is None else mask & _checks.boolean_like("known", known, "logp", logp)
-    x = sequence_log_ratio(logp.detach(), sampler_logp, counts).unsqueeze(1)
+    x = sequence_log_ratio(logp, sampler_logp, counts).unsqueeze(1)
     advantages = row_advantages(advantages, x, "whole rows are selected")
     return mask & ~((advantages < 0) & (-x > threshold))
 
@@ -108,9 +114,8 @@ def without_truncated(mask: Tensor, truncated: Tensor) -> Tensor:
     tensor([[ True, False],
             [False, False]])
     """
-    if truncated.shape != mask.shape[:1] or mask.ndim != 2:
-        raise ValueError(
-            f"truncated has shape {list(truncated.shape)} and mask {list(mask.shape)}, expected "
-            "[B] and [B, T]"
-        )
-    return (mask != 0) & (truncated == 0).unsqueeze(1)
+    mask = _checks.boolean_mask(mask, "mask", mask)
+    rows = _checks.per_row("truncated", truncated, mask)
+    if mask.ndim != 2:
+        raise ValueError(f"mask has shape {list(mask.shape)}, expected [B, T]")
+    return mask & (rows == 0).unsqueeze(1)

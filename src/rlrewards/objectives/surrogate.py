@@ -89,7 +89,7 @@ def is_clipped(
     """
     _checks.at_least("low", low, 0.0)
     _checks.at_least("high", high, 0.0)
-    ratio = log_ratio(logp.detach(), old_logp).exp()
+    ratio = log_ratio(logp, old_logp).detach().exp()
     advantages = _checks.per_token(advantages, ratio)
     return ((advantages > 0) & (ratio > 1 + high)) | ((advantages < 0) & (ratio < 1 - low))
 

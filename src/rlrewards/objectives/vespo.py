@@ -49,9 +49,11 @@ def vespo(
     tensor([[3., 6.]])
     """
     for name, pair in (("positive", positive), ("negative", negative)):
+        if len(pair) != 2:
+            raise ValueError(f"{name} is {pair}, expected (k, λ)")
         _checks.at_least(f"k of {name}", pair[0], 0.0)
         _checks.at_least(f"λ of {name}", pair[1], 0.0)
-    x = log_ratio(logp.detach(), old_logp)
+    x = log_ratio(logp, old_logp).detach()
     mask = _checks.boolean_mask(mask, "logp", x)
     advantages = row_advantages(advantages, x, "φ is one weight for the whole row")
     log_w = wide_sum(x, mask, 1)

@@ -54,6 +54,7 @@ def clipped_loss(aggregate: Aggregate, batch: Batch, bounds: Bounds, terms: Term
         x = clipped(*batch[:3], **bounds._asdict())
         return finish(aggregate, x, batch, bounds, terms)
     _check_beta(terms)
+    _checks.same_shape("mask", batch.mask, "logp", batch.logp)
     loss = fused.clipped_loss(
         *batch,
         row_weights(aggregate, batch.mask, terms.denominator),
@@ -90,7 +91,10 @@ def finish(
     if terms.weight is not None:
         x = x * _constant_weight(terms.weight, mask, x)
     if terms.beta and terms.ref_logp is not None:
-        x = x + terms.beta * terms.kl(batch.logp, terms.ref_logp.detach())
+        ref_logp = _checks.floats("ref_logp", terms.ref_logp).detach()
+        penalty = terms.kl(batch.logp, ref_logp)
+        _checks.same_shape("kl(logp, ref_logp)", penalty, "logp", x)
+        x = x + terms.beta * penalty
     loss = aggregate(x, mask, denominator=terms.denominator)
     return LossOutput(loss, _metrics(batch, bounds, terms, ratio))
 
@@ -113,6 +117,8 @@ def _constant_weight(weight: Tensor, mask: Tensor, x: Tensor) -> Tensor:
 def _metrics(batch: Batch, bounds: Bounds | None, terms: Terms, ratio: Ratio) -> dict[str, Tensor]:
     if terms.metrics is False:
         return {}
+    if terms.metrics is not True and not isinstance(terms.metrics, MetricInputs):
+        raise TypeError(f"metrics is {terms.metrics!r}: pass True, False or MetricInputs(…)")
     inputs = MetricInputs() if terms.metrics is True else terms.metrics
     if ratio == "none":
         return batch_metrics(batch.logp, batch.mask, ref_logp=terms.ref_logp, inputs=inputs)

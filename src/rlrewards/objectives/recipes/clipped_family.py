@@ -202,8 +202,9 @@ def vapo(
     """VAPO, arXiv 2504.05118: ``dapo``'s loss, and μ times the NLL of right completions.
 
     ``token_mean(clipped) − μ · Σ_right m·ℓ / D_right``, the second as NeMo-RL states its eq. 10.
-    ``correct`` ``[B]`` marks the right completions (None: no second term), ``imitation`` is μ, and
-    ``correct_tokens`` is D_right, their tokens: over the whole optimizer step where a batch is cut.
+    ``correct`` ``[B]``, above 0, marks the right completions (None: no second term; a NaN marks
+    none), ``imitation`` is μ, and ``correct_tokens`` is D_right, their tokens: over the whole
+    optimizer step where a batch is cut.
     Its advantages: ``decoupled_gae`` with ``length_adaptive_lambda``.
 
     >>> import torch
@@ -218,7 +219,7 @@ def vapo(
     out = clipped_loss(token_mean, batch, Bounds(low, high, ceiling), terms)
     if correct is None or not imitation:
         return out
-    right = _checks.per_row("correct", correct, logp).bool().unsqueeze(1) & (mask != 0)
+    right = (_checks.per_row("correct", correct, logp) > 0).unsqueeze(1) & (mask != 0)
     ones = right.new_ones(len(right), dtype=logp.dtype)
     nll = token_mean(reinforce(logp, ones), right, denominator=correct_tokens)
     return LossOutput(out.loss + imitation * nll, out.metrics)

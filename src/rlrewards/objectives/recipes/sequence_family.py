@@ -10,6 +10,7 @@ from rlrewards.objectives.kl import k3
 from rlrewards.objectives.metrics import LossOutput, MetricInputs
 from rlrewards.objectives.recipes._common import Batch, Bounds, Penalty, Terms, finish
 from rlrewards.objectives.sequence_ratio import gspo as gspo_surrogate
+from rlrewards.objectives.surrogate import LOG_RATIO_BOUND
 from rlrewards.objectives.vespo import vespo as vespo_surrogate
 
 
@@ -112,7 +113,7 @@ def gmpo(
     batch = Batch(logp, old_logp, advantages, mask)
     terms = Terms(keep, weight, beta, ref_logp, kl, denominator, metrics)
     x = gmpo_surrogate(*batch, low=low, high=high)
-    bounds = Bounds(-math.expm1(-low), math.expm1(high))
+    bounds = Bounds(-math.expm1(-low), math.expm1(min(high, 2 * LOG_RATIO_BOUND)))  # no overflow
     return finish(sequence_mean, x, batch, bounds, terms)
 
 
