@@ -137,7 +137,8 @@ def row_weights(
     valid = _checks.boolean_mask(mask, "mask", mask)
     if valid.ndim != 2:
         raise ValueError(f"mask has shape {list(mask.shape)}, expected [B, T]")
-    tokens = count(valid)
+    lengths = count(valid, 1)
+    tokens = lengths.sum()
     weights = torch.ones(len(mask), dtype=torch.float64, device=mask.device)
     default: float | Tensor = len(mask)
     kind: Callable[..., Tensor] = aggregate
@@ -153,7 +154,7 @@ def row_weights(
     elif kind is token_sum:
         default = 1.0
     elif kind is sequence_mean:
-        weights = weights / count(valid, 1).clamp(min=1)
+        weights = weights / lengths.clamp(min=1)
     elif kind is constant:
         if length is None:
             raise TypeError("constant has no length here: pass partial(constant, length=…)")

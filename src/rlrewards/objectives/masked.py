@@ -76,7 +76,11 @@ def masked_var(x: Tensor, mask: Tensor, *, ddof: int = 1) -> Tensor:
 
 def count(mask: Tensor, dim: int | None = None) -> Tensor:
     """Number of valid cells as float64: all of them, or along ``dim``."""
-    return mask.sum().double() if dim is None else mask.sum(dim).double()
+    if mask.ndim == 0:
+        return mask.double()
+    # Bytes into int32: more than twice as fast on a CPU as booleans into int64.
+    counts = mask.view(torch.uint8).sum(-1 if dim is None else dim, dtype=torch.int32)
+    return (counts.sum() if dim is None else counts).double()
 
 
 def wide_sum(x: Tensor, mask: Tensor, dim: int | None = None) -> Tensor:
