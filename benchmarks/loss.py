@@ -20,7 +20,6 @@ arrays of B·T·4 bytes; the gradient itself is one of them.
 import argparse
 import json
 import shutil
-import sys
 import tempfile
 import time
 import warnings
@@ -216,6 +215,7 @@ def compiled() -> Loss | str:
     if not any(map(shutil.which, ("c++", "g++", "clang++"))):
         return "there is no C++ compiler here"
     torch._dynamo.reset()
+    torch.compiler.config.force_disable_caches = True  # the first call of a fresh machine
     loss: Loss = torch.compile(trl_formula, dynamic=False)
     return loss
 
@@ -338,4 +338,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
