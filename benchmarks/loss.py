@@ -19,6 +19,7 @@ arrays of B·T·4 bytes; the gradient itself is one of them.
 
 import argparse
 import json
+import os
 import shutil
 import tempfile
 import time
@@ -29,12 +30,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # the profiler speaks of every start and stop
+
 import torch
 from objective_timing import best_ms
 from torch import Tensor
 
 from rlrewards import objectives as rl
 from rlrewards.objectives import aggregate, fused, kl, surrogate
+
+warnings.filterwarnings("ignore", message="dynamo_pgo force disabled")
 
 SHAPES = ((16, 4096), (64, 8192))
 BETAS = (0.0, 0.04)

@@ -6,7 +6,7 @@ import pytest
 
 import rlrewards as rr
 from rlrewards.verify.parse import parse
-from rlrewards.verify.towers import holds_tower, least_log2, outgrows
+from rlrewards.verify.towers import dwarfs, holds_tower, least_log2, outgrows
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,27 @@ def test_a_tower_is_told_from_a_reference_without_a_worker(reference, monkeypatc
     monkeypatch.setattr("rlrewards.verify.equivalence.symbolic", not_asked)
     for answer in ("9^{9^{9^9}}", "-9^{9^{9^9}}", "((9!)!)!"):
         assert rr.Verifier(cache_size=0).verify(answer, reference).status == "DIFFERENT"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reference", "status"),
+    [
+        (r"9^{9^{9^9}}", "7", "DIFFERENT"),
+        (r"$9^{9^{9^9}}$", "-7.50", "DIFFERENT"),
+        (r"(10^{10})!", "1,000", "DIFFERENT"),
+        (r"2^{10}", "1024", "EQUAL"),
+        (r"3!", "6", "EQUAL"),
+        (r"x^{2}", "4", "DIFFERENT"),
+        (r"9^{9^{9^9}}", r"9^{9^{9^{9}}}", "EQUAL"),
+    ],
+)
+def test_a_tower_beside_a_plain_number_is_told_at_once(answer, reference, status):
+    assert rr.verify(answer, reference).status == status
+    assert rr.Verifier(rel_tol=0.01).verify(answer, reference).status == status
+
+
+def test_more_digits_than_a_tower_is_large():
+    """2^(2^22) has 1,262,612 digits: no plain number is so long, but a limit there must be."""
+    tower = parse("2^{2^{22}}")
+    assert dwarfs(tower, 40)
+    assert not dwarfs(tower, 1_300_000)

@@ -1,9 +1,10 @@
 r"""The ladder: rungs from the cheapest comparison to the dearest, the first that decides wins.
 
-`shortcut` knows plain numbers; `string` compares normalised text; `names` a letter or a run of
-capitals; `trees` reads both sides as mathematics and compares what they say, exactly or by balls;
-`words` compares prose; `symbolic` hands what is left to SymPy in a process of its own. Each rung
-returns a `Decision`, or None to pass on. The reference decides how both sides are read.
+`shortcut` knows plain numbers, `towers` what dwarfs them; `string` compares normalised text;
+`names` a letter or a run of capitals; `trees` reads both sides as mathematics and compares what
+they say, exactly or by balls; `words` compares prose; `symbolic` hands what is left to SymPy in a
+process of its own. Each rung returns a `Decision`, or None to pass on. The reference decides how
+both sides are read.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from rlrewards.verify.decision import Decision, Terms, different, equal, undecid
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.parse import readings
 from rlrewards.verify.particulars import other_particulars
-from rlrewards.verify.shortcut import shortcut
+from rlrewards.verify.shortcut import is_plain_number, shortcut
 from rlrewards.verify.symbolic import symbolic
 from rlrewards.verify.text import clock_of, compare_text, is_prose
 from rlrewards.verify.tokens import same_symbols, symbols
+from rlrewards.verify.towers import dwarfs
 from rlrewards.verify.tree import Listing, Node, Unparsed
 from rlrewards.verify.verdict import Status, Tier
 
@@ -67,6 +69,16 @@ def _clocks(answer: str, reference: str, terms: Terms) -> Decision | None:
     if ours == gold:
         return equal(Tier.TEXT, "the same time")
     return different(Tier.TEXT, f"{ours} for {gold}")
+
+
+def _towers(answer: str, reference: str, terms: Terms) -> Decision | None:
+    """Refuse a tower of powers for a plain number before anything is worked out."""
+    if ("^" not in answer and "!" not in answer) or not is_plain_number(reference):
+        return None
+    ours = readings(answer)
+    if isinstance(ours, Unparsed) or not all(dwarfs(node, len(reference)) for node in ours):
+        return None
+    return different(Tier.NUMERIC, "one is far larger than the other")
 
 
 _NAME: Final = re.compile(r"[A-Za-z]|[A-Z]{2,}")
@@ -201,6 +213,7 @@ def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 _RUNGS: Final[tuple[Callable[[str, str, Terms], Decision | None], ...]] = (
     _clocks,
+    _towers,
     _string,
     _names,
     _trees,

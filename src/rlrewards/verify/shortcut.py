@@ -61,6 +61,12 @@ def shortcut(answer: str, reference: str, conventions: Conventions) -> Decision 
     return different(Tier.EXACT, f"{given[0]} for {gold[0]}")
 
 
+def is_plain_number(text: str) -> bool:
+    """Whether a text is a plain number, as `shortcut` reads them."""
+    text = text.strip()
+    return len(text) <= MAX_LENGTH and _value(text) is not None
+
+
 _FRACTION = re.compile(
     r"(?P<sign>-)?(?P<whole>[1-9][0-9]{0,8})? ?\\[dt]?frac"
     r" ?\{ ?(?P<over>[0-9]{1,9}) ?\} ?\{ ?(?P<under>[1-9][0-9]{0,8}) ?\}\.?"

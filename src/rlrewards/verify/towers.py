@@ -53,6 +53,17 @@ def is_tower(node: Node, number: Rational) -> bool:
     return bool(_size(node) > max(TOWER_LOG2, 2.0 * number.height_bits()))
 
 
+def dwarfs(node: Node, digits: int) -> bool:
+    """Whether a value without variables is a tower, and larger than any number of so many digits.
+
+    >>> import flint
+    >>> nine = Number(flint.fmpq(9))
+    >>> dwarfs(Power(nine, Power(nine, Power(nine, nine))), 3), dwarfs(Power(nine, nine), 3)
+    (True, False)
+    """
+    return isinstance(node, Power | Call) and _size(node) > max(TOWER_LOG2, 8.0 * digits)
+
+
 @lru_cache(maxsize=256)
 def _size(node: Node) -> float:
     return least_log2(node, {})
