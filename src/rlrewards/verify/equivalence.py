@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from typing import Final
 
@@ -20,6 +21,7 @@ from rlrewards.verify.decision import Decision, Terms, different, equal, undecid
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.parse import readings
 from rlrewards.verify.particulars import other_particulars
+from rlrewards.verify.shortcut import MAX_LENGTH as PLAIN_DIGITS
 from rlrewards.verify.shortcut import is_plain_number, shortcut
 from rlrewards.verify.symbolic import symbolic
 from rlrewards.verify.text import clock_of, compare_text, is_prose
@@ -73,12 +75,15 @@ def _clocks(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 def _towers(answer: str, reference: str, terms: Terms) -> Decision | None:
     """Refuse a tower of powers for a plain number before anything is worked out."""
-    if ("^" not in answer and "!" not in answer) or not is_plain_number(reference):
-        return None
+    if ("^" in answer or "!" in answer) and is_plain_number(reference) and _is_tower(answer):
+        return different(Tier.NUMERIC, "one is far larger than the other")
+    return None
+
+
+@lru_cache(maxsize=256)
+def _is_tower(answer: str) -> bool:
     ours = readings(answer)
-    if isinstance(ours, Unparsed) or not all(dwarfs(node, len(reference)) for node in ours):
-        return None
-    return different(Tier.NUMERIC, "one is far larger than the other")
+    return not isinstance(ours, Unparsed) and all(dwarfs(node, PLAIN_DIGITS) for node in ours)
 
 
 _NAME: Final = re.compile(r"[A-Za-z]|[A-Z]{2,}")
@@ -212,8 +217,8 @@ def _symbolic(answer: str, reference: str, terms: Terms) -> Decision | None:
 
 
 _RUNGS: Final[tuple[Callable[[str, str, Terms], Decision | None], ...]] = (
-    _clocks,
     _towers,
+    _clocks,
     _string,
     _names,
     _trees,
