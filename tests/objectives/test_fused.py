@@ -246,6 +246,30 @@ def test_a_valid_token_that_is_not_finite_is_never_hidden(bad, where, per_token)
         assert ours[1][mask].isnan().any()
 
 
+def test_a_weight_past_float32_stays_out_of_padding_and_clipped_tokens():
+    """3e38 · 2 overflows: what is valid and not clipped shows it, and nothing else."""
+    logp = torch.tensor([[-1.0, -0.5, -1.0], [-1.0, -1.0, -1.0]], requires_grad=True)
+    old, mask = torch.full((2, 3), -1.0), torch.tensor([[1, 0, 0], [0, 0, 0]])
+    for A, expected in (([1.0, 3e38], -2.0), ([3e38, 1.0], -INF)):
+        loss = clipped_loss(logp, old, torch.tensor(A), mask, torch.tensor(2.0))
+        assert loss == expected
+        (gradient,) = torch.autograd.grad(loss, logp)
+        assert gradient.tolist() == [[expected, 0, 0], [0, 0, 0]]
+
+
+def test_the_default_device_is_not_where_it_works():
+    args = batch(3, 7)
+    plain = fused_loss("token_mean", *args, beta=0.04)
+    fused._edges.cache_clear()
+    rows = weights("token_mean", args[3])
+    with torch.device("meta"):
+        x = args[0].clone().requires_grad_()
+        loss = clipped_loss(x, *args[1:4], rows, ref_logp=args[4], beta=0.04)
+        (gradient,) = torch.autograd.grad(loss, x)
+    assert torch.equal(loss, plain[0])
+    assert torch.equal(gradient, plain[1])
+
+
 def test_a_batch_of_nothing_is_zero():
     logp, old, A, mask, ref = batch(4, 6)
     loss, gradient = fused_loss("token_mean", logp * NAN, old, A, mask & False, ref, beta=0.1)

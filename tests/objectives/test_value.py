@@ -65,6 +65,26 @@ def test_junk_in_a_masked_cell_leaves_no_trace(where, junk):
         assert values.grad.tolist() == [[-1, 0]]
 
 
+@pytest.mark.parametrize("old", [None, 0.0, 3e38, -3e38])
+def test_padding_whose_error_overflows_leaves_no_trace(old):
+    """Both 3e38 − (−3e38) and twice 3e38, the derivative of its square, are infinite."""
+    extra = {} if old is None else {"old_values": torch.tensor([[1.0, old, old]])}
+    values = torch.tensor([[1.0, 3e38, 3e38]], requires_grad=True)
+    returns = torch.tensor([[0.0, -3e38, 0.0]])
+    rl.token_mean(rl.value_loss(values, returns, **extra), torch.tensor([[1, 0, 0]])).backward()
+    assert values.grad.tolist() == [[1, 0, 0]]
+
+
+@pytest.mark.parametrize("cells", [3, 7, 10, 49])
+@pytest.mark.parametrize("level", [0.1, 0.3, 0.7, 1 / 3])
+def test_returns_that_do_not_vary_leave_nothing_to_explain(cells, level):
+    """Their mean, rounded, need not be one of them: 0.1 + 0.1 + 0.1 is not 3 · 0.1."""
+    returns = torch.full((1, cells), level, dtype=torch.float64)
+    values = torch.linspace(0, 1, cells, dtype=torch.float64)[None]
+    assert rl.explained_variance(values, returns, torch.ones(1, cells)).isnan()
+    assert rl.explained_variance(values[:0], returns[:0], torch.ones(0, cells)).isnan()
+
+
 def test_explained_variance_by_hand():
     returns, mask = (
         torch.tensor([[0.0, 2.0, NAN], [4.0, NAN, NAN]]),
