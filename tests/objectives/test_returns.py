@@ -258,3 +258,13 @@ def test_errors_of_one_stream(change, message):
     arguments = {"rewards": Z(2, 3), "mask": Z(2, 3), "gamma": 1.0}
     with pytest.raises(ValueError, match=message):
         discounted_returns(**{**arguments, **change})
+
+
+def test_one_value_in_float64_has_its_returns_in_float64():
+    rewards = torch.tensor([[[0.0, 0.1, 1.0]], [[0.3, 0.0, 0.7]]])
+    values, mask, gammas = torch.zeros(1, 3, dtype=torch.float64), torch.ones(1, 3), (0.9, 0.7)
+    want = sum(loop(r, mask, gamma) for r, gamma in zip(rewards, gammas, strict=True))
+    for got in multi_gamma_gae(rewards, values, mask, gammas=gammas):
+        torch.testing.assert_close(got, want, rtol=1e-14, atol=0.0)
+    for got in multi_gamma_gae(rewards.double(), values.float(), mask, gammas=gammas):
+        torch.testing.assert_close(got, want, rtol=1e-14, atol=0.0)

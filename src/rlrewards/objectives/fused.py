@@ -204,7 +204,7 @@ def _loss_and_gradient(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor
         total, gradient = _one_pass(inputs, wanted=wanted)
     if not math.isfinite(total):
         total, gradient = _eager(inputs)
-    return torch.tensor(total, dtype=inputs.logp.dtype), gradient
+    return inputs.logp.new_tensor(total), gradient
 
 
 def _without_padding(inputs: _Inputs) -> _Inputs:
@@ -245,8 +245,11 @@ def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[float, Tensor | None]:
         lower, upper = _clamps(inputs.advantages, limits)
         if ref_logp is None:  # a row's advantage may wait and be part of its weight
             weight, advantages = weight * inputs.advantages.squeeze(1), None
+    minus_weight = weight.neg().to(dtype)
+    if not minus_weight.isfinite().all():  # times the zeros of padding that would be NaN
+        return math.nan, None
     fields = _Tokens(
-        torch.empty(rows, width, dtype=dtype) if wanted else None,
+        logp.new_empty(rows, width) if wanted else None,
         logp,
         inputs.old_logp,
         ref_logp,
@@ -254,10 +257,10 @@ def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[float, Tensor | None]:
         lower,
         upper,
         inputs.mask.view(torch.uint8),  # bool is converted to floats some six times slower
-        weight.neg().to(dtype).unsqueeze(1),
+        minus_weight.unsqueeze(1),
     )
-    narrow = torch.empty(2 if wanted and ref_logp is None else 4, height, columns, dtype=dtype)
-    scratch = [*narrow.unbind(), torch.empty(height, columns, dtype=torch.float64)]
+    narrow = logp.new_empty(2 if wanted and ref_logp is None else 4, height, columns)
+    scratch = [*narrow.unbind(), weight.new_empty(height, columns)]
     sums = [
         _one_block(block, scratch, limits, inputs.beta)
         for block in _blocks(fields, height, columns)
@@ -321,7 +324,9 @@ def _limits(bounds: tuple[float, float, float | None], dtype: torch.dtype) -> _L
 @cache
 def _edges(dtype: torch.dtype) -> tuple[float, float]:
     """e^±20 as ``exp`` rounds them."""
-    least, most = torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype).exp().tolist()
+    least, most = (
+        torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype, device="cpu").exp().tolist()
+    )
     return least, most
 
 
@@ -366,5 +371,5 @@ def _one_block(tokens: _Tokens, scratch: list[Tensor], limits: _Limits, beta: fl
     if gradient is not None:
         gradient.mul_(tokens.minus_weight)
     if value.dtype == torch.float64:
-        return wide_sum(value, torch.tensor(True), 1)
+        return wide_sum(value, tokens.mask.new_ones((), dtype=torch.bool), 1)
     return wide.copy_(value).sum(1)

@@ -95,10 +95,11 @@ def multi_gamma_gae(
                 f"pass lam=1.0, or one value per stream, {list(rewards.shape)}"
             )
         _checks.same_shape("values", values, "mask", mask)
+        rewards = rewards.to(torch.promote_types(rewards.dtype, values.dtype))
         returns = _sum_of_returns(rewards, valid, gammas, bootstrap)
         advantages = returns - values
         advantages = Rows.of(valid, advantages.dtype, step_over=False).front(advantages)
-        return GAE(advantages, returns.to(advantages.dtype))
+        return GAE(advantages, returns)
     _checks.same_shape("values", values, "rewards", rewards)
     boots = [None] * len(gammas) if bootstrap is None else bootstrap
     streams = [

@@ -28,12 +28,18 @@ def value_loss(
     _checks.at_least("clip", clip, 0.0)
     values = _checks.floats("values", values, ndim=2)
     target = _target("returns", returns, values)
+    error = values - target
     if old_values is None:
-        return 0.5 * (finite_gradient(values, target) - target) ** 2
+        return _half_square(finite_gradient(error))
     old = _target("old_values", old_values, values)
-    values = finite_gradient(values, target, old)
-    near = values.clamp(old - clip, old + clip)
-    return 0.5 * torch.maximum((values - target) ** 2, (near - target) ** 2)
+    near = values.clamp(old - clip, old + clip) - target
+    plain, clipped = finite_gradient(error, near), finite_gradient(near, error)
+    return torch.maximum(_half_square(plain), _half_square(clipped))
+
+
+def _half_square(x: Tensor) -> Tensor:
+    """``½x²``, whose gradient is finite where ``x`` is: ``2x`` may overflow."""
+    return 0.5 * x * x
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
@@ -52,7 +58,11 @@ def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
     with torch.no_grad():
         values = _checks.floats("values", values, ndim=2)
         target = _target("returns", returns, values)
-        total = masked_var(target.double(), mask)
+        mask = _checks.boolean_mask(mask, "values", values)
+        # less one of their own, returns that do not vary are exactly 0, however their mean rounds
+        kept = torch.where(mask, target, torch.inf)
+        centred = target.double() - (kept.amin() if kept.numel() else 0.0)
+        total = masked_var(centred, mask)
         left = masked_var(target.double() - values, mask)
         return torch.where(total > 0, 1 - left / total, torch.nan).to(values.dtype)
 
