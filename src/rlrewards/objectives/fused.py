@@ -173,7 +173,8 @@ class _ClippedLoss(torch.autograd.Function):
                 inputs = _Inputs(logp.detach(), *others, *ctx.settings)
                 gradient = _loss_and_gradient(inputs, wanted=True)[1]
             zero = None if math.isfinite(upstream) else gradient == 0
-            gradient.mul_(upstream)
+            if upstream != 1:  # a loss that is itself differentiated: a whole pass saved
+                gradient.mul_(upstream)
             if zero is not None:  # 0 · NaN: padding keeps its zeros
                 gradient.masked_fill_(zero, 0.0)
         if torch.is_grad_enabled():
