@@ -31,18 +31,16 @@ def same_shape(name: str, x: Tensor, other_name: str, other: Tensor) -> None:
 
 def boolean_mask(mask: Tensor, name: str, x: Tensor) -> Tensor:
     """``mask`` as booleans, checked against the shape of ``x``; non-zero is valid."""
-    if not isinstance(mask, Tensor):
-        raise TypeError(
-            f"mask is a {type(mask).__name__}: pass a torch.Tensor, non-zero where valid"
-        )
-    same_shape("mask", mask, name, x)
-    return mask if mask.dtype == torch.bool else mask != 0
+    return boolean_like("mask", mask, name, x)
 
 
 def boolean_like(name: str, x: Tensor, other_name: str, other: Tensor) -> Tensor:
     """``x`` as booleans, checked against the shape of another."""
     if not isinstance(x, Tensor):
-        raise TypeError(f"{name} is a {type(x).__name__}: pass a torch.Tensor, non-zero where true")
+        meaning = "valid" if name == "mask" else "true"
+        raise TypeError(
+            f"{name} is a {type(x).__name__}: pass a torch.Tensor, non-zero where {meaning}"
+        )
     same_shape(name, x, other_name, other)
     return x if x.dtype == torch.bool else x != 0
 
