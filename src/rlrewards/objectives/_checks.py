@@ -36,8 +36,8 @@ def boolean_mask(mask: Tensor, name: str, x: Tensor) -> Tensor:
 
 def boolean_like(name: str, x: Tensor, other_name: str, other: Tensor) -> Tensor:
     """``x`` as booleans, checked against the shape of another."""
+    meaning = "valid" if name == "mask" else "true"
     if not isinstance(x, Tensor):
-        meaning = "valid" if name == "mask" else "true"
         raise TypeError(
             f"{name} is a {type(x).__name__}: pass a torch.Tensor, non-zero where {meaning}"
         )
