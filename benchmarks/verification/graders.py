@@ -147,12 +147,55 @@ def timed(grade: Grader, cases: Sequence[Case], *, forget: bool) -> Timed:
             first pass is the only one and gives the rate too.
     """
     caches = bounded_caches() if forget else []
+    _warm_up(grade)
+    results, seconds = _each(grade, cases, caches)
+    outcomes = [grade.outcome(result) for result in results]
+    whole = sum(seconds)
+    if forget:
+        passes = _passes(grade, cases, caches, LEAST_SECONDS)
+        whole = sum(passes) / len(passes)
+    return Timed(outcomes, seconds, whole)
+
+
+def timed_by_turns(own: Grader, peer: Grader, cases: Sequence[Case]) -> tuple[Timed, float]:
+    """Grade the same cases with both, by turns, so that a slow spell of the machine meets both.
+
+    Between the tenths of what the peer grades once, ours grades all of it again and again,
+    remembering nothing from block to block.
+
+    Returns:
+        How the peer did, and its time over the mean of ours.
+    """
+    caches = bounded_caches()
+    _warm_up(own)
+    _warm_up(peer)
+    results: list[Any] = []
+    seconds: list[float] = []
+    passes: list[float] = []
+    size = -(-len(cases) // TURNS)
+    for start in range(0, len(cases), size):
+        graded, took = _each(peer, cases[start : start + size], [])
+        results += graded
+        seconds += took
+        passes += _passes(own, cases, caches, LEAST_SECONDS / TURNS)
+    outcomes = [peer.outcome(result) for result in results]
+    whole = sum(seconds)
+    return Timed(outcomes, seconds, whole), whole / (sum(passes) / len(passes))
+
+
+def _warm_up(grade: Grader) -> None:
     isolate.forget_hopeless()
     for case in WARM_UP:
         grade(case)
-    results, seconds = [], []
     gc.collect()
     gc.freeze()  # neither library pays for going over the objects that the other one keeps
+
+
+def _each(
+    grade: Grader, cases: Sequence[Case], caches: Sequence[Any]
+) -> tuple[list[Any], list[float]]:
+    """Return what was said of each case, and the time that it took with empty caches."""
+    results, seconds = [], []
     for function, arguments in [grade.job(case) for case in cases]:
         for cached in caches:
             cached.cache_clear()
@@ -160,21 +203,23 @@ def timed(grade: Grader, cases: Sequence[Case], *, forget: bool) -> Timed:
         result = function(*arguments)
         seconds.append(time.perf_counter() - start)
         results.append(result)
-    outcomes = [grade.outcome(result) for result in results]
-    return Timed(outcomes, seconds, _mean_seconds(grade, cases, caches) if forget else sum(seconds))
+    return results, seconds
 
 
+TURNS = 10
 LEAST_SECONDS = 0.5
 """A few hundred of our pairs take some milliseconds: they are graded again for so long."""
 
 
-def _mean_seconds(grade: Grader, cases: Sequence[Case], caches: Sequence[Any]) -> float:
-    """Mean time of all blocks, over as many passes as it takes to see past a hiccup."""
-    passes, total = 0, 0.0
-    while not passes or total < LEAST_SECONDS:
-        total += sum(_block_seconds(grade, block, caches) for block in blocks(cases))
-        passes += 1
-    return total / passes
+def _passes(
+    grade: Grader, cases: Sequence[Case], caches: Sequence[Any], least: float
+) -> list[float]:
+    """Times of whole passes over all blocks: as many as it takes to see past a hiccup."""
+    passes: list[float] = []
+    parts = blocks(cases)
+    while not passes or sum(passes) < least:
+        passes.append(sum(_block_seconds(grade, block, caches) for block in parts))
+    return passes
 
 
 def _block_seconds(grade: Grader, block: Sequence[Case], caches: Sequence[Any]) -> float:

@@ -306,6 +306,7 @@ BITS = [
     r"\neq ", "!", "^2", "<", "</think>", "<answer>5</answer>", "#### 4", "A: 3", " ", "\n", "{",
     "}", "\\", '"answer": "4"}', "\u200b5", "the answer is 2.", "\nA: 7", "\n#### 1,250.5", "\n  A: -3",
     "Answer:", "<ANſWER>", "7", "\r", "\u2028", r"\frac{", "x^{", "}{2}",
+    ". ", "\n\n", r"\boxed{\phantom{2}}.", "a box ", r" \boxed{5} ", "</s>", "x < a",
 ]  # fmt: skip
 
 

@@ -15,16 +15,18 @@ Box = tuple[Span, Span]
 """Where a box stands, and where what is in it."""
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![A-Za-z])[ \t]*")
-# With what is in it where its braces are at most two deep; what is deeper is left to be counted.
-_FLAT_BOX = re.compile(
-    r"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)"
-    r"(\{(?:[^{}\\]++|\\.|\{(?:[^{}\\]++|\\.)*\})*\})?",
-    re.DOTALL,
-)
+# Braces at most two deep; what is deeper is left to be counted.
+_BRACES = r"\{(?:[^{}\\]++|\\.|\{(?:[^{}\\]++|\\.)*\})*\}"
+_FLAT = re.compile(_BRACES, re.DOTALL)
+_FLAT_BOX = re.compile(rf"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)({_BRACES})?", re.DOTALL)
+# Boxes with this between them belong to two sentences.
+ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 _BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
 _NEVER_BEFORE = frozenset("$([{=:")
 _NEVER_BEHIND = frozenset("$. \n,)]};")
+_OPENS_FORMULA = ("\\(", "\\[")
+_CLOSES_FORMULA = ("\\)", "\\]")
 _OPERATOR = re.compile(r"(?:[_^]|\\(?:[dtc]?frac|sqrt|[dt]?binom|overline|bar|hat|vec))\s*\Z")
 _BRACED_ENDS = re.compile(r"\s*(?:\{[^{}]*\}|\[[^][]*\])\s*\Z")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -40,23 +42,24 @@ def first_box(completion: str, start: int, stop: int) -> int:
 def is_touched(completion: str, outer: Span) -> bool:
     """Whether a sign, a digit or an operator makes another number of what is in the box."""
     start, stop = outer
-    if _is_operand(completion, start):
+    closes_formula = completion.startswith(_CLOSES_FORMULA, stop)
+    if closes_formula and completion.endswith(_OPENS_FORMULA, 0, start):
+        return False  # a formula of its own
+    line = completion.rfind("\n", 0, start) + 1
+    if completion.find("{", line, start) >= 0 and _is_operand(completion, line, start):
         return True
     if start and completion[start - 1] not in _NEVER_BEFORE:
         before = completion[max(start - 8, 0) : start]
         if _BEFORE_BOX.search(before) is not None:
             return True
-    if stop < len(completion) and completion[stop] in _NEVER_BEHIND:
+    if closes_formula or completion[stop : stop + 1] in _NEVER_BEHIND:
         return False
     return _BEHIND_BOX.match(completion, stop) is not None
 
 
-def _is_operand(completion: str, start: int) -> bool:
-    r"""Whether a box stands inside the braces of a fraction, a root or a power."""
-    line = max(completion.rfind("\n", 0, start) + 1, start - MAX_LINE)
-    if completion.find("{", line, start) < 0:
-        return False
-    before = completion[line:start]
+def _is_operand(completion: str, line: int, start: int) -> bool:
+    r"""Whether a box stands inside the braces of a fraction, a root or a power of its line."""
+    before = completion[max(line, start - MAX_LINE) : start]
     first, last = before.find("{"), before.rfind("}")
     if (
         first < before.find("}")
@@ -120,6 +123,8 @@ def closing_brace(text: str, start: int, stop: int) -> int | None:
 
     None too after `MAX_BRACES` of them: that is no answer.
     """
+    if (flat := _FLAT.match(text, start, min(stop, start + MAX_LINE))) is not None:
+        return flat.end() - 1
     depth = 0
     for count, brace in enumerate(_BRACE.finditer(text, start, stop)):
         if brace[0] == "{":

@@ -25,8 +25,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from rlrewards.verify.boxes import (
+    ENDS_SENTENCE,
     Box,
     Span,
     boxes_in,
@@ -36,7 +38,7 @@ from rlrewards.verify.boxes import (
 )
 from rlrewards.verify.choice import resolve
 from rlrewards.verify.normalize import normalize
-from rlrewards.verify.plain_answer import MAX_READ, Found, plain_answer
+from rlrewards.verify.plain_answer import MAX_READ, plain_answer
 from rlrewards.verify.statement import end_of_statement
 from rlrewards.verify.verdict import Answer
 
@@ -46,6 +48,13 @@ MAX_BLOCKS = 200
 PHRASE_WINDOW = 40_000
 LENIENT_WINDOW = 20_000
 MAX_NORMALIZED = 10_000
+
+
+class Found(NamedTuple):
+    """What extraction found: an answer, or the reason why there is none."""
+
+    answer: Answer | None
+    why: str = ""
 
 
 class Text:
@@ -133,7 +142,18 @@ def find_answer(
     Answer(text='18', span=(36, 38), rule='boxed')
     """
     if not prefilled_think and (plain := plain_answer(completion, options, reasoning_tags)):
-        return plain
+        return Found(plain)
+    return find_by_rules(completion, options, reasoning_tags, prefilled_think, lenient)
+
+
+def find_by_rules(
+    completion: str,
+    options: Mapping[str, str] | None,
+    reasoning_tags: tuple[str, str],
+    prefilled_think: bool,
+    lenient: bool,
+) -> Found:
+    """Return what `find_answer` returns where the completion does not end in a plain way."""
     start = _end_of_reasoning(completion, reasoning_tags, prefilled_think)
     if start is None:
         return Found(None, "the reasoning is not closed")
@@ -243,7 +263,7 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     if not boxes:
         return None
     final = [boxes.pop()]
-    while boxes and not _ENDS_SENTENCE.search(completion, boxes[-1][0][1], final[-1][0][0]):
+    while boxes and not ENDS_SENTENCE.search(completion, boxes[-1][0][1], final[-1][0][0]):
         final.append(boxes.pop())
     if len(final) > MAX_BOXES:
         return Found(None, f"more than {MAX_BOXES} boxes in one sentence")
@@ -258,9 +278,6 @@ def _boxed_between(text: Text, span: Span, rule: str) -> Found | None:
     if empty is not None:
         return empty
     return text.joined(parts, (final[0][1][0], final[-1][1][1]), rule)
-
-
-_ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
 
 
 _JSON_FIELD = re.compile(

@@ -8,27 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from rlrewards.verify.boxes import closing_brace, is_touched, trimmed
+from rlrewards.verify.boxes import ENDS_SENTENCE, closing_brace, is_touched, trimmed
 from rlrewards.verify.verdict import Answer
 
 MAX_READ = 200_000
 
 
-class Found(NamedTuple):
-    """What extraction found: an answer, or the reason why there is none."""
-
-    answer: Answer | None
-    why: str = ""
-
-
 def plain_answer(
     completion: str, options: Mapping[str, str] | None, tags: tuple[str, str]
-) -> Found | None:
-    """Return the answer of a completion that ends in the plainest ways, without the rules below.
+) -> Answer | None:
+    """Return the answer of a completion that ends in the plainest ways, or None.
 
-    They would find the same; None where they have to decide.
+    None says nothing: the rules of `extract` have to decide.
     """
     if len(completion) > MAX_READ:
         return None
@@ -40,17 +32,23 @@ def plain_answer(
         found = _final_number(completion, has_angle)
         if found is not None:
             return found
-    if has_angle and _MAY_BE_A_TAG.search(completion) is not None:
+    if has_angle and _has_mark(completion):
         return None
-    return _lone_box(completion)
+    return _last_box(completion)
 
 
-# An answer tag, or a special token at the end.
-_MAY_BE_A_TAG = re.compile(r"<(?:\s*/?\s*[aA]|[^<]*>\s*\Z)")
+_MAY_BE_A_TAG = re.compile(r"<\s*/?\s*[aA]")
+
+
+def _has_mark(completion: str) -> bool:
+    """Whether an answer tag may stand in a completion, or a special token at its end."""
+    return _MAY_BE_A_TAG.search(completion) is not None or completion.rstrip().endswith(">")
+
+
 _PLAIN_END = re.compile(r"[ \t]*(A:|####)[ \t]*(-?\d[\d,]{0,30}(?:\.\d{1,30})?)\Z")
 
 
-def _final_number(completion: str, has_angle: bool) -> Found | None:
+def _final_number(completion: str, has_angle: bool) -> Answer | None:
     """Return the number of a last line `A: 18` or `#### 18` where nothing else marks an answer."""
     end = _PLAIN_END.match(completion, completion.rfind("\n") + 1)
     if end is None or "\\" in completion:
@@ -60,19 +58,16 @@ def _final_number(completion: str, has_angle: bool) -> Found | None:
     if end[1] == "A:":
         if "####" in completion or not completion.isascii():
             return None
-        return Found(Answer(end[2], end.span(2), "phrase"))
-    return Found(Answer(end[2], end.span(2), "hashes"))
+        return Answer(end[2], end.span(2), "phrase")
+    return Answer(end[2], end.span(2), "hashes")
 
 
-_FIRST_BOX = re.compile(r"\\(?:boxed|fbox)")
-
-
-def _lone_box(completion: str) -> Found | None:
-    r"""Return what the only box of a text without tags holds."""
+def _last_box(completion: str) -> Answer | None:
+    r"""Return what the last box of a text without tags holds, where no other box stands by it."""
     at = completion.rfind("\\boxed{")
     if at < 0 or completion.find("box", at + 7) >= 0:
         return None
-    if completion.find("box") != at + 1 and _FIRST_BOX.search(completion, 0, at) is not None:
+    if completion.rfind("box", 0, at) >= 0 and not _stands_alone(completion, at):
         return None
     end = completion.find("}", at)
     inside = completion[at + 7 : end]
@@ -83,4 +78,18 @@ def _lone_box(completion: str) -> Found | None:
     start, stop = trimmed(completion, (at + 7, end))
     if start == stop:
         return None
-    return Found(Answer(completion[start:stop], (start, stop), "boxed"))
+    return Answer(completion[start:stop], (start, stop), "boxed")
+
+
+_CLOSED_BOX = re.compile(r"\\boxed\{(?:[^{}\\\n]++|\\[^\n]|\{(?:[^{}\\\n]++|\\[^\n])*\})*\}")
+
+
+def _stands_alone(completion: str, at: int) -> bool:
+    """Whether every box before this one is closed, and stands in an earlier sentence."""
+    end, closed = 0, 0
+    for box in _CLOSED_BOX.finditer(completion, 0, at):
+        end, closed = box.end(), closed + 1
+    opened = completion.count("\\boxed", 0, at) + completion.count("\\fbox", 0, at)
+    if opened != closed:
+        return False
+    return not opened or ENDS_SENTENCE.search(completion, end, at) is not None

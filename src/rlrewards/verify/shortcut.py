@@ -39,9 +39,10 @@ def shortcut(answer: str, reference: str, conventions: Conventions) -> Decision 
     """
     answer, reference = answer.strip(), reference.strip()
     if answer == reference:
-        return _SAME if any(map(str.isalnum, answer)) else None
+        return _SAME if answer.isalnum() or any(map(str.isalnum, answer)) else None
     if (
-        "\\" in answer
+        (" " in answer or " " in reference)
+        and "\\" in answer
         and "\\" in reference
         and _LAYOUT.sub("", answer) == _LAYOUT.sub("", reference)
     ):

@@ -28,9 +28,9 @@ from rlrewards.verify.choice import FUZZY_LEAST, FUZZY_OFF, resolve
 from rlrewards.verify.conventions import Conventions
 from rlrewards.verify.decision import Decision, Terms
 from rlrewards.verify.echo import is_echo
-from rlrewards.verify.extract import find_answer
+from rlrewards.verify.extract import find_answer, find_by_rules
 from rlrewards.verify.many import grade_many
-from rlrewards.verify.plain_answer import Found
+from rlrewards.verify.plain_answer import plain_answer
 from rlrewards.verify.shortcut import shortcut
 from rlrewards.verify.symbolic import Budget
 from rlrewards.verify.verdict import Answer, Status, Tier, Verdict
@@ -175,7 +175,13 @@ class Verifier(Conventions):
 
     def extract(self, completion: str, *, options: Options = None) -> Answer | None:
         """Return the final answer of a completion, or None; `find_answer` has the rules."""
-        return self._found(completion, self._options(options)).answer
+        return find_answer(
+            completion,
+            options=self._options(options),
+            reasoning_tags=self.reasoning_tags,
+            prefilled_think=self.prefilled_think,
+            lenient=self.lenient,
+        ).answer
 
     def verify(
         self, answer: str | None, reference: Reference, *, options: Options = None,
@@ -207,11 +213,14 @@ class Verifier(Conventions):
         golds = _references(shown)
         if not golds:
             return Verdict(Status.NO_REFERENCE, None, "no reference", None, shown)
-        choices = self._options(options)
-        found = self._found(completion, choices)
-        if found.answer is None:
-            return Verdict(Status.NO_ANSWER, None, found.why, None, shown)
-        return self._verified(found.answer.text, golds, choices, prompt, shown)
+        choices = self._options(options) if options or self.letters else None
+        tags, prefilled = self.reasoning_tags, self.prefilled_think
+        answer = None if prefilled else plain_answer(completion, choices, tags)
+        if answer is None:
+            answer, why = find_by_rules(completion, choices, tags, prefilled, self.lenient)
+            if answer is None:
+                return Verdict(Status.NO_ANSWER, None, why, None, shown)
+        return self._verified(answer.text, golds, choices, prompt, shown)
 
     def grade_many(
         self,
@@ -253,15 +262,6 @@ class Verifier(Conventions):
         if options:
             return {str(letter): str(text) for letter, text in options.items()}
         return dict.fromkeys(self.letters, "") if self.letters else None
-
-    def _found(self, completion: str, options: Options) -> Found:
-        return find_answer(
-            completion,
-            options=options,
-            reasoning_tags=self.reasoning_tags,
-            prefilled_think=self.prefilled_think,
-            lenient=self.lenient,
-        )
 
     def _verified(
         self, answer: str, golds: tuple[str, ...], options: Options, prompt: str | None,
@@ -376,7 +376,7 @@ def as_text(reference: Any) -> str | tuple[str, ...] | None:
 
 def _references(shown: str | tuple[str, ...] | None) -> tuple[str, ...]:
     if isinstance(shown, str):
-        return () if not shown or shown.isspace() else (shown,)
+        return (shown,) if shown.strip() else ()
     return tuple(gold for gold in shown or () if gold.strip())
 
 
