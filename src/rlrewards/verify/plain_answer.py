@@ -75,6 +75,8 @@ def _last_box(completion: str) -> Answer | None:
         end = closing_brace(completion, at + 6, len(completion)) or -1
     if end < 0 or is_touched(completion, (at, end + 1)):
         return None
+    if inside.isalnum():
+        return Answer(inside, (at + 7, end), "boxed")
     start, stop = trimmed(completion, (at + 7, end))
     if start == stop:
         return None

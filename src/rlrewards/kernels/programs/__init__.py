@@ -1,0 +1,1 @@
+"""The Triton programs, a file for each kernel; importing one imports Triton."""
