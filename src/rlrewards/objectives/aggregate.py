@@ -137,10 +137,7 @@ def row_weights(
     valid = _checks.boolean_mask(mask, "mask", mask)
     if valid.ndim != 2:
         raise ValueError(f"mask has shape {list(mask.shape)}, expected [B, T]")
-    lengths = count(valid, 1)
-    tokens = lengths.sum()
     weights = torch.ones(len(mask), dtype=torch.float64, device=mask.device)
-    default: float | Tensor = len(mask)
     kind: Callable[..., Tensor] = aggregate
     length: float | None = None
     if isinstance(aggregate, partial):
@@ -149,20 +146,24 @@ def row_weights(
         denominator = own if denominator is None else denominator
         if aggregate.args or settings:
             raise TypeError(f"{aggregate!r} sets more than a length and a denominator")
+    default: float | Tensor = len(mask)
     if kind is token_mean:
-        default = tokens
+        default = count(valid) if denominator is None else 1.0
     elif kind is token_sum:
         default = 1.0
     elif kind is sequence_mean:
-        weights = weights / lengths.clamp(min=1)
+        weights = weights / count(valid, 1).clamp_(min=1)
     elif kind is constant:
         if length is None:
             raise TypeError("constant has no length here: pass partial(constant, length=…)")
         weights = weights / _positive_length(length)
     elif kind is not sequence_sum:
         raise TypeError(f"{kind!r} is no aggregation of this module")
-    below = _scalar(default if denominator is None else denominator, weights)
-    return weights / torch.where((below == 0) & (tokens == 0), 1.0, below)
+    below = default if denominator is None else denominator
+    if not isinstance(below, Tensor) and below > 0:
+        return weights.div_(below)
+    below = _scalar(below, weights)
+    return weights / torch.where((below == 0) & ~valid.any(), 1.0, below)
 
 
 def _positive_length(length: float) -> float:

@@ -235,39 +235,40 @@ def _eager(inputs: _Inputs) -> tuple[float, Tensor]:
 
 
 def _one_pass(inputs: _Inputs, *, wanted: bool) -> tuple[float, Tensor | None]:
-    """Loss and gradient, block by block, for finite padding."""
-    logp, ref_logp, weight = inputs.logp, inputs.ref_logp, inputs.row_weight
-    advantages: Tensor | None = inputs.advantages
+    """Loss and gradient, block by block, for finite padding; NaN where that cannot be."""
+    logp = inputs.logp
     (rows, width), dtype = logp.shape, logp.dtype
     height, columns = _block_shape(logp)
     limits = _limits(inputs.bounds, dtype)
-    lower = upper = None  # found block by block
-    if inputs.advantages.shape[1] == 1:
-        lower, upper = _clamps(inputs.advantages, limits)
-        if ref_logp is None:  # a row's advantage may wait and be part of its weight
-            weight, advantages = weight * inputs.advantages.squeeze(1), None
-    minus_weight = weight.neg().to(dtype)
-    if not minus_weight.isfinite().all():  # times the zeros of padding that would be NaN
+    weight = inputs.row_weight.to(dtype).unsqueeze(1)
+    # Infinite, it would spoil the zeros of padding; negative, it would turn the bounds round.
+    lowest, highest = weight.aminmax() if rows else (0.0, 0.0)
+    if not 0.0 <= lowest <= highest < math.inf:
         return math.nan, None
+    per_row = inputs.advantages.shape[1] == 1
+    slope = bound = cap = None
+    if per_row:
+        slope, bound, cap = _slope(inputs.advantages, weight, limits)
     fields = _Tokens(
         logp.new_empty(rows, width) if wanted else None,
         logp,
         inputs.old_logp,
-        ref_logp,
-        advantages,
-        lower,
-        upper,
+        inputs.ref_logp,
         inputs.mask.view(torch.uint8),  # bool is converted to floats some six times slower
-        minus_weight.unsqueeze(1),
+        weight,
+        slope,
+        bound,
+        cap,
+        None if per_row else inputs.advantages,
     )
-    narrow = logp.new_empty(2 if wanted and ref_logp is None else 4, height, columns)
-    scratch = [*narrow.unbind(), weight.new_empty(height, columns)]
+    spare = (inputs.ref_logp is not None or not wanted) * 2 + (not per_row) * 3
+    narrow = logp.new_empty(2 + spare, height, columns)
+    scratch = [*narrow.unbind()]
     sums = [
         _one_block(block, scratch, limits, inputs.beta)
         for block in _blocks(fields, height, columns)
     ]
-    total = torch.cat(sums).view(rows, -1).sum(1) if sums else weight.new_zeros(rows)
-    return 0.0 - torch.dot(total, weight).item(), fields.gradient
+    return (torch.cat(sums).sum().item() if sums else 0.0), fields.gradient
 
 
 def _block_shape(logp: Tensor) -> tuple[int, int]:
@@ -286,7 +287,6 @@ class _Limits(NamedTuple):
     low: float  # 1 − low, where A < 0
     high: float  # 1 + high, where A > 0
     most: float  # the ceiling, or e^20 if that is smaller
-    beyond: float  # above all of them
 
 
 class _Tokens(NamedTuple):
@@ -296,11 +296,12 @@ class _Tokens(NamedTuple):
     logp: Tensor
     old_logp: Tensor
     ref_logp: Tensor | None
-    advantages: Tensor | None
-    lower: Tensor | None
-    upper: Tensor | None
     mask: Tensor  # uint8
-    minus_weight: Tensor
+    weight: Tensor
+    slope: Tensor | None
+    bound: Tensor | None
+    cap: Tensor | None
+    advantages: Tensor | None
 
 
 def _blocks(fields: _Tokens, height: int, columns: int) -> Iterator[_Tokens]:
@@ -319,58 +320,81 @@ def _limits(bounds: tuple[float, float, float | None], dtype: torch.dtype) -> _L
     low, high, ceiling = bounds
     least, most = _edges(dtype)
     limit = most if ceiling is None else min(ceiling, most)
-    return _Limits(least, max(1.0 - low, 0.0), 1.0 + high, limit, 2 * most)
+    return _Limits(least, max(1.0 - low, least), min(1.0 + high, most), limit)
 
 
 @cache
 def _edges(dtype: torch.dtype) -> tuple[float, float]:
-    """e^±20 as ``exp`` rounds them."""
-    least, most = (
-        torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype, device="cpu").exp().tolist()
-    )
+    """e^±20 as ``_exp_`` rounds them."""
+    edges = torch.tensor([-LOG_RATIO_BOUND, LOG_RATIO_BOUND], dtype=dtype, device="cpu")
+    least, most = _exp_(edges).tolist()
     return least, most
 
 
-def _clamps(advantages: Tensor, limits: _Limits) -> tuple[Tensor, Tensor]:
-    """Lower and upper limit of the ratio, by the sign of the advantage (0: either will do)."""
-    negative = torch.lt(advantages, 0.0, out=torch.empty_like(advantages))  # 1 or 0
-    lower = (negative * limits.low).clamp_(min=limits.least)
-    upper = negative.mul_(limits.beyond).add_(limits.high).clamp_(max=limits.most)
-    return lower, upper
+def _exp_(x: Tensor) -> Tensor:
+    """In half the time of ``exp``; the error in float32 is that of rounding x."""
+    return x.mul_(1 / math.log(2)).exp2_()
+
+
+class _Slope(NamedTuple):
+    """What the weighted loss of a token is in the ratio r: ``min(max(s·r, bound), cap)``."""
+
+    slope: Tensor  # s = −w·A
+    bound: Tensor  # s·(1 + high) or s·(1 − low): the smaller is that of the sign of A
+    cap: Tensor  # s·ceiling or s·e^−20: the larger
+
+
+def _slope(
+    advantages: Tensor, weight: Tensor, limits: _Limits, out: list[Tensor] | None = None
+) -> _Slope:
+    s, bound, cap, other = out or [torch.empty_like(advantages) for _ in range(4)]
+    torch.mul(advantages, weight, out=s).neg_()
+    torch.mul(s, limits.high, out=bound)
+    torch.minimum(bound, torch.mul(s, limits.low, out=other), out=bound)
+    torch.mul(s, limits.most, out=cap)
+    torch.maximum(cap, torch.mul(s, limits.least, out=other), out=cap)
+    return _Slope(s, bound, cap)
 
 
 def _one_block(tokens: _Tokens, scratch: list[Tensor], limits: _Limits, beta: float) -> Tensor:
-    """``Σₜ m·(A·clip(r) − β·k3)`` of each row; its gradient, times −w, to its place."""
+    """``Σₜ m·w·(−A·clip(r) + β·k3)`` of each row; its gradient to its place."""
     height, columns = tokens.logp.shape
     if tokens.logp.shape != scratch[0].shape:
         scratch = [x[:height, :columns] for x in scratch]
-    value, keep, *spare, wide = scratch
+    value, keep, *spare = scratch
+    if tokens.advantages is None:
+        assert tokens.slope is not None  # those of a row have their slope
+        assert tokens.bound is not None
+        assert tokens.cap is not None
+        slope = _Slope(tokens.slope, tokens.bound, tokens.cap)
+    else:
+        slope = _slope(tokens.advantages, tokens.weight, limits, [*spare[-3:], value])
     gradient = tokens.gradient
-    ratio = spare[0] if gradient is None else gradient
-    lower, upper = tokens.lower, tokens.upper
-    if lower is None or upper is None:
-        assert tokens.advantages is not None  # those of a row have their clamps
-        lower, upper = _clamps(tokens.advantages, limits)
-    torch.sub(tokens.logp, tokens.old_logp, out=ratio).exp_()
-    torch.minimum(torch.maximum(ratio, lower, out=value), upper, out=value)
+    line = spare[0] if gradient is None else gradient
+    _exp_(torch.sub(tokens.logp, tokens.old_logp, out=line)).mul_(slope.slope)
+    torch.minimum(torch.maximum(line, slope.bound, out=value), slope.cap, out=value)
     if gradient is not None:
-        torch.eq(ratio, value, out=gradient)  # 1 where nothing was cut
-    if tokens.advantages is not None:
-        value.mul_(tokens.advantages)
+        torch.eq(line, value, out=gradient)  # 1 where nothing was cut
     value.mul_(keep.copy_(tokens.mask))
     if gradient is not None:
         gradient.mul_(value)
     if tokens.ref_logp is not None:
-        delta, power = spare
-        torch.sub(tokens.ref_logp, tokens.logp, out=delta)
-        within = delta <= LOG_RATIO_BOUND if delta.amax() > LOG_RATIO_BOUND else None
-        torch.expm1(delta.clamp_(max=LOG_RATIO_BOUND), out=power)
-        value.addcmul_(delta.sub_(power), keep, value=beta)
-        if gradient is not None:
-            power = power if within is None else power.mul_(within)
-            gradient.addcmul_(power, keep, value=beta)
-    if gradient is not None:
-        gradient.mul_(tokens.minus_weight)
+        _add_penalty(tokens, value, keep.mul_(tokens.weight), spare, beta)
     if value.dtype == torch.float64:
         return wide_sum(value, tokens.mask.new_ones((), dtype=torch.bool), 1)
-    return wide.copy_(value).sum(1)
+    return value.sum(1, dtype=torch.float64)
+
+
+def _add_penalty(
+    tokens: _Tokens, value: Tensor, weight: Tensor, spare: list[Tensor], beta: float
+) -> None:
+    """Add ``w·β·k3`` to the value and its derivative to the gradient."""
+    assert tokens.ref_logp is not None
+    delta, power = spare[:2]
+    torch.sub(tokens.ref_logp, tokens.logp, out=delta)
+    within = delta <= LOG_RATIO_BOUND if delta.amax() > LOG_RATIO_BOUND else None
+    torch.expm1(delta.clamp_(max=LOG_RATIO_BOUND), out=power)
+    value.addcmul_(delta.sub_(power), weight, value=-beta)
+    if tokens.gradient is not None:
+        power = power if within is None else power.mul_(within)
+        tokens.gradient.addcmul_(power, weight, value=-beta)

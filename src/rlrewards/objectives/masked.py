@@ -74,12 +74,21 @@ def masked_var(x: Tensor, mask: Tensor, *, ddof: int = 1) -> Tensor:
     return torch.where(n > ddof, wide_sum(deviation**2, mask) / (n - ddof), torch.nan).to(x.dtype)
 
 
+PACK = 1024
+"""Cells that ``count`` adds up eight at a time."""
+
+
 def count(mask: Tensor, dim: int | None = None) -> Tensor:
     """Number of valid cells as float64: all of them, or along ``dim``."""
     if mask.ndim == 0:
         return mask.double()
     # Bytes into int32: more than twice as fast on a CPU as booleans into int64.
-    counts = mask.view(torch.uint8).sum(-1 if dim is None else dim, dtype=torch.int32)
+    ones, along = mask.view(torch.uint8), -1 if dim is None else dim
+    whole = ones.is_contiguous() and mask.shape[-1] % PACK == 0 and mask.numel() > 0
+    if whole and along in (-1, mask.ndim - 1):
+        # As words of eight bytes, 128 to a sum, so that no byte overflows: faster still.
+        ones = ones.view(torch.int64).unfold(-1, PACK // 8, PACK // 8).sum(-1).view(torch.uint8)
+    counts = ones.sum(along, dtype=torch.int32)
     return (counts.sum() if dim is None else counts).double()
 
 
