@@ -59,3 +59,11 @@ class Kernel:
 def size_of(*tensors: Tensor | None) -> int:
     """Bytes of some tensors together; None has none."""
     return sum(x.numel() * x.element_size() for x in tensors if x is not None)
+
+
+def kernels() -> tuple[Kernel, ...]:
+    """All rows, from the modules that hold the kernels."""
+    from rlrewards.kernels import gae, linear_logprob, selective_logprob, surrogate
+
+    modules = (gae, surrogate, selective_logprob, linear_logprob)
+    return tuple(row for module in modules for row in module.rows())
