@@ -187,15 +187,14 @@ def _one_pass(
     flat = hidden.reshape(-1, hidden.shape[-1])
     inputs = (flat, lm_head, bias)
     wanted = [torch.is_grad_enabled() and x is not None and x.requires_grad for x in inputs]
-    names, numbers, tensors = flattened(objective)
+    names, tensors = flattened(objective)
     with torch.no_grad():
         loss, logp, spread, *gradients = _LOSS_OPERATOR(
             *(None if x is None else x.detach() for x in inputs),
             labels.reshape(-1),
             mask.reshape(-1) != 0,
             *tensors,
-            names,
-            numbers,
+            *names,
             float(temperature),
             float(softcap or 0.0),
             bool(entropy),
@@ -203,7 +202,8 @@ def _one_pass(
         )
         metrics = objective(logp.view(labels.shape)).metrics if objective.has_metrics else {}
     if any(wanted):
-        loss = _Scaled.apply(loss, *inputs, *gradients)  # type: ignore[no-untyped-call]
+        scaled = _SCALED_OPERATOR if torch.compiler.is_compiling() else _Scaled.apply
+        loss = scaled(loss, *inputs, *gradients)
     shape = labels.shape
     return LinearLoss(loss, metrics, logp.view(shape), spread.view(shape) if entropy else None)
 
@@ -225,7 +225,7 @@ class _Scaled(torch.autograd.Function):
                 "linear_loss: this graph was used already, and its gradients were given away: "
                 "call it again"
             )
-        if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        if torch.is_grad_enabled():
             raise RuntimeError(
                 "linear_loss can be differentiated once only: for second derivatives use "
                 "eager_linear_logprob and the recipe"
@@ -315,8 +315,8 @@ def _loss(
     hidden: Tensor, weight: Tensor, bias: Tensor | None, labels: Tensor, chosen: Tensor,
     advantages: Tensor, mask: Tensor, old_logp: Tensor | None, ref_logp: Tensor | None,
     keep: Tensor | None, token_weight: Tensor | None, denominator: Tensor | None,
-    recipe: str, settings: str, temperature: float, softcap: float, entropy: bool,
-    hidden_wanted: bool, weight_wanted: bool, bias_wanted: bool,
+    recipe: str, penalty: str, names: list[str], numbers: list[float], temperature: float,
+    softcap: float, entropy: bool, hidden_wanted: bool, weight_wanted: bool, bias_wanted: bool,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Loss, log-probabilities, entropies and gradients, in one pass over the logits."""
     wanted = [hidden_wanted, weight_wanted, bias_wanted]
@@ -326,7 +326,7 @@ def _loss(
         )
         gradient, *rest = (hidden.new_empty(0) for _ in range(3))
     tensors = (advantages, mask, old_logp, ref_logp, keep, token_weight, denominator)
-    objective = unflattened(recipe, settings, tensors)
+    objective = unflattened((recipe, penalty, names, numbers), tensors)
     if any(wanted):
         _check_labels(labels, chosen, weight, None)
         head = _head(weight, bias, temperature, softcap)
@@ -428,6 +428,19 @@ def _differentiate(ctx: Any, *upstreams: Tensor | None) -> tuple[Tensor | None, 
     return (*found, None, None, None, None, None)
 
 
+def _save_loss(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+    ctx.save_for_backward(*inputs[4:])
+
+
+def _scale_loss(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+    """For ``torch.compile``, which fuses what ``_Scaled`` does in place."""
+    found = [
+        x * upstream.to(x.dtype) if want else None
+        for x, want in zip(ctx.saved_tensors, ctx.needs_input_grad[1:4], strict=True)
+    ]
+    return (None, *found, None, None, None)
+
+
 _OPERATOR = library.register(
     "linear_logprob(Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor? chosen, "
     "float temperature, float softcap, bool entropy) -> (Tensor, Tensor, Tensor)",
@@ -447,11 +460,20 @@ _BACKWARD_OPERATOR = library.register(
 _LOSS_OPERATOR = library.register(
     "linear_loss(Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor chosen, "
     "Tensor advantages, Tensor mask, Tensor? old_logp, Tensor? ref_logp, Tensor? keep, "
-    "Tensor? token_weight, Tensor? denominator, str recipe, str settings, float temperature, "
-    "float softcap, bool entropy, bool hidden_wanted, bool weight_wanted, bool bias_wanted) "
+    "Tensor? token_weight, Tensor? denominator, str recipe, str penalty, str[] names, "
+    "float[] numbers, float temperature, float softcap, bool entropy, "
+    "bool hidden_wanted, bool weight_wanted, bool bias_wanted) "
     "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
     _loss,
     _fake_loss,
+)
+_SCALED_OPERATOR = library.register(
+    "linear_loss_scaled(Tensor loss, Tensor hidden, Tensor weight, Tensor? bias, "
+    "Tensor hidden_gradient, Tensor weight_gradient, Tensor bias_gradient) -> Tensor",
+    lambda loss, *_: loss.clone(),
+    lambda loss, *_: torch.empty_like(loss),
+    backward=_scale_loss,
+    save=_save_loss,
 )
 
 

@@ -6,7 +6,6 @@ once. The others, with a ratio or a weight of the whole sequence, need all of th
 which is a property of the recipe, known here.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -123,32 +122,39 @@ _RECIPES = {recipe.__name__: recipe for recipe in AGGREGATES}
 _KL = {penalty.__name__: penalty for penalty in _PENALTIES}
 
 
-def flattened(objective: PolicyObjective) -> tuple[str, str, tuple[Tensor | None, ...]]:
+Names = tuple[str, str, list[str], list[float]]
+"""Of the recipe and its KL estimator, and the numbers that it was given."""
+
+
+def flattened(objective: PolicyObjective) -> tuple[Names, tuple[Tensor | None, ...]]:
     """Return a token-level objective as what an operator takes: names, numbers and tensors."""
-    settings = dict(objective.settings)
-    settings.pop("metrics", None)
-    tensors: list[Tensor | None] = [objective.advantages, objective.mask, objective.old_logp]
-    tensors += [settings.pop(name, None) for name in ("ref_logp", "keep", "weight")]
-    denominator = settings.pop("denominator", None)
+    settings = {k: v for k, v in objective.settings.items() if v is not None and k != "metrics"}
+    denominator = settings.get("denominator")
     if isinstance(denominator, Tensor):
-        tensors.append(denominator)
+        del settings["denominator"]
     else:
-        tensors.append(None)
-        settings["denominator"] = denominator
-    if "kl" in settings:
-        settings["kl"] = settings["kl"].__name__
-    settings = {name: value for name, value in settings.items() if value is not None}
-    return objective.recipe.__name__, json.dumps(settings, sort_keys=True), tuple(tensors)
+        denominator = None
+    penalty = settings.pop("kl", k3)
+    named = [settings.pop(name, None) for name in ("ref_logp", "keep", "weight")]
+    names = (
+        objective.recipe.__name__,
+        penalty.__name__,
+        list(settings),
+        [float(number) for number in settings.values()],
+    )
+    tensors = objective.advantages, objective.mask, objective.old_logp, *named, denominator
+    return names, tensors
 
 
-def unflattened(recipe: str, settings: str, tensors: tuple[Tensor | None, ...]) -> PolicyObjective:
+def unflattened(names: Names, tensors: tuple[Tensor | None, ...]) -> PolicyObjective:
     """Return the objective of ``flattened``."""
+    recipe, penalty, known, numbers = names
     advantages, mask, old_logp, ref_logp, keep, weight, denominator = tensors
     assert advantages is not None
     assert mask is not None
-    known: dict[str, Any] = json.loads(settings)
-    if "kl" in known:
-        known["kl"] = _KL[known["kl"]]
+    settings: dict[str, Any] = dict(zip(known, numbers, strict=True))
     given = {"ref_logp": ref_logp, "keep": keep, "weight": weight, "denominator": denominator}
-    known |= {name: x for name, x in given.items() if x is not None}
-    return PolicyObjective(_RECIPES[recipe], advantages, mask, old_logp, known)
+    settings |= {name: x for name, x in given.items() if x is not None}
+    if ref_logp is not None:
+        settings["kl"] = _KL[penalty]
+    return PolicyObjective(_RECIPES[recipe], advantages, mask, old_logp, settings)
