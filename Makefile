@@ -33,6 +33,8 @@ bench: $(DEV)
 	$(BIN)/python benchmarks/repetition.py
 	$(BIN)/python benchmarks/gae.py
 	$(BIN)/python benchmarks/loss.py
+	$(BIN)/python benchmarks/linear.py
+	$(BIN)/python benchmarks/kernels.py --out runs/kernels
 	$(BIN)/python benchmarks/verify.py
 
 # Coverage-guided fuzzing of the verifier: a million inputs, or as many as an hour takes.
@@ -40,8 +42,12 @@ fuzz: $(DEV)
 	$(BIN)/python tests/fuzz/fuzz_verify.py --runs 1000000 --seconds 3600
 
 # Uses the interpreter at hand where no environment was made: GPU machines bring their own torch.
+GPU_PYTHON = PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON))
+
 gpu:
-	PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py
+	$(GPU_PYTHON) benchmarks/gpu.py
+	$(GPU_PYTHON) benchmarks/kernels.py --out $(or $(OUT),runs/gpu)
+	$(GPU_PYTHON) benchmarks/linear.py --out $(or $(OUT),runs/gpu)/linear.txt
 
 lint: $(DEV)
 	$(BIN)/ruff check .

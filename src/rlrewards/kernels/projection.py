@@ -21,7 +21,7 @@ LOG_2 = math.log(2.0)
 TILE = 4096
 """Columns of the vocabulary in a tile."""
 MIB = 1 << 20
-KEPT = 128 * MIB
+KEPT = 96 * MIB
 """Memory for the exponentials that a pass keeps for its gradient: it decides how many tokens."""
 LEAST_TOKENS, MOST_TOKENS = 64, 512
 

@@ -63,7 +63,9 @@ def size_of(*tensors: Tensor | None) -> int:
 
 def kernels() -> tuple[Kernel, ...]:
     """All rows, from the modules that hold the kernels."""
-    from rlrewards.kernels import gae, linear_logprob, selective_logprob, surrogate
+    from rlrewards.kernels.gae import rows as scans
+    from rlrewards.kernels.linear_logprob import rows as projections
+    from rlrewards.kernels.selective_logprob import rows as selections
+    from rlrewards.kernels.surrogate import rows as losses
 
-    modules = (gae, surrogate, selective_logprob, linear_logprob)
-    return tuple(row for module in modules for row in module.rows())
+    return (*scans(), *losses(), *selections(), *projections())
