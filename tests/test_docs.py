@@ -47,6 +47,16 @@ def test_every_public_objective_has_a_line_in_docs_and_changelog():
         assert getattr(rl, name, None) or getattr(rl.recipes, name)
 
 
+def test_every_public_kernel_has_a_line_in_docs_and_changelog():
+    kernels = pytest.importorskip("rlrewards.kernels", reason="needs torch")
+    page = (ROOT / "docs" / "kernels.md").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in kernels.__all__:
+        assert re.search(rf"\b{name}\b", page + changelog), name
+        assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
+        assert getattr(kernels, name).__doc__
+
+
 def test_the_tables_of_the_readme_name_every_reward():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, module in rr._MODULE_OF.items():

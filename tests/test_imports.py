@@ -31,6 +31,7 @@ ALLOWED = {
     "rewards": {"stack", "verify", "core", "schedules", "parameters"},
     "presets": {"stack", "rewards", "verify", "schedules"},
     "objectives": set(),
+    "kernels": {"objectives"},
     "adapters": {"presets", "rewards", "stack", "scoring", "verify", "core", "config", "messages"},
 }
 CLI = {path.stem for path in SOURCE.glob("*.py")} - set(ALLOWED) - {"__init__"}
@@ -64,7 +65,7 @@ def test_arrows(path):
     if own == "__init__":
         return
     if own in CLI:
-        assert not imported_areas(path) & {"objectives", "adapters"}
+        assert not imported_areas(path) & {"objectives", "kernels", "adapters"}
     else:
         assert imported_areas(path) <= ALLOWED[own]
 
@@ -141,3 +142,12 @@ def test_verify_travels_to_other_processes():
     assert rr.verify.Verifier is rr.Verifier
     with pytest.raises(AttributeError, match="nonsense"):
         _ = rr.verify.nonsense
+
+
+def test_importing_kernels_does_not_load_triton():
+    pytest.importorskip("torch")
+    code = "import sys, rlrewards.kernels; print('triton' in sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert loaded.stdout.strip() == "False"
