@@ -46,8 +46,8 @@ GPU_PYTHON = PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHO
 
 gpu:
 	$(GPU_PYTHON) benchmarks/gpu.py
-	$(GPU_PYTHON) benchmarks/kernels.py --out $(or $(OUT),runs/gpu)
-	$(GPU_PYTHON) benchmarks/linear.py --out $(or $(OUT),runs/gpu)/linear.txt
+	$(GPU_PYTHON) benchmarks/kernels.py --device cuda --out $(or $(OUT),runs/gpu)
+	$(GPU_PYTHON) benchmarks/linear.py --device cuda --out $(or $(OUT),runs/gpu)/linear.txt
 
 lint: $(DEV)
 	$(BIN)/ruff check .

@@ -295,8 +295,12 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="the first shape of each kernel")
     parser.add_argument("--only", nargs="*", help="kernels whose name contains one of these")
     parser.add_argument("--out", type=Path, help="folder for the table, figures.json and a picture")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
-    clock = Clock("cuda" if torch.cuda.is_available() else "cpu")
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("no CUDA device: nothing to measure")
+        return 0
+    clock = Clock(args.device)
     best = limits(clock)
     said: list[str] = []
 

@@ -278,6 +278,9 @@ def main() -> None:
         shape = tuple(json.loads(args.shape))
         torch.save(measured(args.one, shape, args.device, args.repeats), args.target)
         return
+    if args.device == "cuda" and not torch.cuda.is_available():
+        print("no CUDA device: nothing to measure")
+        return
     shapes = GPU_SHAPES if args.device == "cuda" else CPU_SHAPES
     where = torch.cuda.get_device_name() if args.device == "cuda" else "CPU"
     lines = [
