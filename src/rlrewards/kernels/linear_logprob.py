@@ -322,41 +322,45 @@ def _loss(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Loss, log-probabilities, entropies and gradients, in one pass over the logits."""
     wanted = [hidden_wanted, weight_wanted, bias_wanted]
-    if not any(wanted):
-        logp, spread, _ = _forward(
-            hidden, weight, bias, labels, chosen, temperature, softcap, entropy
-        )
-        gradient, *rest = (hidden.new_empty(0) for _ in range(3))
     tensors = (advantages, mask, old_logp, ref_logp, keep, token_weight, denominator)
     objective = unflattened((recipe, penalty, names, numbers), tensors)
-    if any(wanted):
-        _check_labels(labels, chosen, weight, None)
-        head = _head(weight, bias, temperature, softcap)
-        into, gradient = _gradients(hidden, weight, bias, wanted)
-        weights = objective.token_weights()
-        dtype, count = _result_dtype(weight), len(hidden)
-        logp = hidden.new_zeros(count, dtype=dtype)
-        spread = hidden.new_zeros(count if entropy else 0, dtype=dtype)
-        room = hidden.new_empty(min(head.tokens, count) * len(weight), dtype=dtype)
-        with torch.autocast(hidden.device.type, enabled=False):
-            for at, states in _passes(hidden, chosen, head):
-                found, kept = head.statistics(states, labels[at], entropy=entropy, keep=room)
-                logp[at] = found.logp
-                if found.entropy is not None:
-                    spread[at] = found.entropy
-                tokens = (
-                    at
-                    if isinstance(at, Tensor)
-                    else torch.arange(at.start, at.stop, device=hidden.device)
-                )
-                slopes = objective.slopes(found.logp, tokens, weights)
-                part = head.add_gradient(kept, labels[at], found.lse, slopes, into)
-                if into.hidden:
-                    gradient[at] = part.to(gradient.dtype)
-        rest = [*_stored(into, weight, bias)]
+    into, gradient = _gradients(hidden, weight, bias, wanted)
     with torch.autocast(hidden.device.type, enabled=False):
+        if any(wanted):
+            _check_labels(labels, chosen, weight, None)
+            head = _head(weight, bias, temperature, softcap)
+            logp, spread = _with_slopes(
+                head, objective, hidden, labels, chosen, entropy, into, gradient
+            )
+        else:
+            logp, spread, _ = _forward(
+                hidden, weight, bias, labels, chosen, temperature, softcap, entropy
+            )
         loss = objective(logp.view(mask.shape)).loss
-    return loss, logp, spread, gradient, rest[0], rest[1]
+    return loss, logp, spread, gradient, *_stored(into, weight, bias)
+
+
+def _with_slopes(
+    head: AnyHead, objective: PolicyObjective, hidden: Tensor, labels: Tensor, chosen: Tensor,
+    entropy: bool, into: Gradients, gradient: Tensor,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """Log-probabilities and entropies; the gradients of the loss to their places meanwhile."""
+    weights = objective.token_weights()
+    dtype, count = _result_dtype(head.weight), len(hidden)
+    logp = hidden.new_zeros(count, dtype=dtype)
+    spread = hidden.new_zeros(count if entropy else 0, dtype=dtype)
+    room = hidden.new_empty(min(head.tokens, count) * head.vocabulary, dtype=dtype)
+    places = torch.arange(count, device=hidden.device)
+    for at, states in _passes(hidden, chosen, head):
+        found, kept = head.statistics(states, labels[at], entropy=entropy, keep=room)
+        logp[at] = found.logp
+        if found.entropy is not None:
+            spread[at] = found.entropy
+        slopes = objective.slopes(found.logp, places[at], weights)
+        part = head.add_gradient(kept, labels[at], found.lse, slopes, into)
+        if into.hidden:
+            gradient[at] = part.to(gradient.dtype)
+    return logp, spread
 
 
 def _gradients(
