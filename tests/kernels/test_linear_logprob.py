@@ -381,6 +381,32 @@ def test_statistics_over_ranks_on_a_device():
         torch.testing.assert_close(lse, logits.logsumexp(1))
 
 
+def test_gradients_of_a_shard_on_a_device(monkeypatch):
+    """A label that stands in another shard adds nothing here, and spoils nothing."""
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    hidden, lm_head, labels = (
+        torch.randn(5, 4),
+        torch.randn(40, 4),
+        torch.tensor([0, 16, 17, 39, 3]),
+    )
+    upstream, of_entropy = torch.randn(5), torch.randn(5)
+    known, _ = DeviceHead(lm_head).statistics(hidden, labels, entropy=True)
+
+    def gradients_of(part, shard):
+        into = projection.Gradients(True, torch.zeros_like(part), None)
+        head = DeviceHead(part, shard=shard)
+        states = head.add_recomputed(hidden, labels, known, upstream, of_entropy, into)
+        return states, into.weight
+
+    states, whole = gradients_of(lm_head, None)
+    parts = [
+        gradients_of(lm_head[band].contiguous(), VocabShard(band.start, lambda x: x, lambda x: x))
+        for band in BANDS
+    ]
+    torch.testing.assert_close(sum(part[0] for part in parts), states)
+    torch.testing.assert_close(torch.cat([part[1] for part in parts]), whole)
+
+
 def test_torch_compile_sees_one_operator(tiles):
     inputs = made(rows=ROWS, width=WIDTH)
     objective = objective_of("grpo with k3", inputs["mask"])

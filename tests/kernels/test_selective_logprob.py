@@ -575,7 +575,7 @@ KINDS = dict.fromkeys("lse entropy logp grad_logp grad_entropy".split(), "*fp32"
     temperature="fp32", inverse_temperature="fp32", cap="fp32", inverse_cap="fp32")
 for program in (programs._statistics, programs._gradient):
     for on in (False, True):
-        fixed = dict(CAPPED=on, MASKED=on, ENTROPY=on, BLOCK=4096)
+        fixed = dict(CAPPED=on, MASKED=on, ENTROPY=on, ELSEWHERE=on, BLOCK=4096)
         if not on:
             fixed |= dict(mask=None, V=1)
         names = program.arg_names

@@ -119,6 +119,7 @@ class DeviceHead:
             out,
             temperature=self.temperature,
             softcap=self.softcap,
+            elsewhere=self.shard is not None,
         )
         if into.weight is not None:
             _add_product(into.weight, out.t(), hidden)

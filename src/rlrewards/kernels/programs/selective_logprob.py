@@ -110,6 +110,7 @@ def _gradient(
     CAPPED: tl.constexpr,
     MASKED: tl.constexpr,
     ENTROPY: tl.constexpr,
+    ELSEWHERE: tl.constexpr,
     BLOCK: tl.constexpr,
 ):
     program = tl.program_id(0)
@@ -128,7 +129,8 @@ def _gradient(
     z = _scaled(x, inverse_temperature, cap, inverse_cap, CAPPED) - tl.load(lse + row)
 
     g = tl.load(grad_logp + row).to(tl.float32)
-    g = tl.where((label >= 0) & (label < V), g, float("nan"))  # as the log-prob was
+    if not ELSEWHERE:
+        g = tl.where((label >= 0) & (label < V), g, float("nan"))  # as the log-prob was
     weight = g
     if ENTROPY:
         h = tl.load(grad_entropy + row).to(tl.float32)
@@ -200,8 +202,12 @@ def gradient(
     *,
     temperature: float,
     softcap: float | None,
+    elsewhere: bool = False,
 ) -> None:
-    """Write the gradient of the logits to ``out``, which may be the logits; 0 for masked rows."""
+    """Write the gradient of the logits to ``out``, which may be the logits; 0 for masked rows.
+
+    With ``elsewhere`` a label outside the vocabulary is a token of another shard of it.
+    """
     n, V = logits.shape
     settings = _settings(V, temperature, softcap)
     chunks = triton.cdiv(V, settings["BLOCK"])
@@ -219,6 +225,7 @@ def gradient(
                 chunks=chunks,
                 MASKED=mask is not None,
                 ENTROPY=grad_entropy is not None,
+                ELSEWHERE=elsewhere,
                 **settings,
             )
 
@@ -244,11 +251,13 @@ def write_gradient(
     *,
     temperature: float,
     softcap: float | None,
+    elsewhere: bool = False,
 ) -> None:
     """Write the gradient of a chunk of logits ``[n, V]`` to ``out``, computed in float32.
 
     ``out`` is ``[n, V]`` in any float dtype and may be ``logits`` itself. ``entropy`` is read only
-    where ``grad_entropy`` is given. A row whose label is outside the vocabulary gives NaN.
+    where ``grad_entropy`` is given. A row whose label is outside the vocabulary gives NaN, or with
+    ``elsewhere`` has its label in another shard.
     """
     gradient(
         logits,
@@ -261,4 +270,5 @@ def write_gradient(
         out,
         temperature=temperature,
         softcap=softcap,
+        elsewhere=elsewhere,
     )

@@ -105,7 +105,7 @@ def _penalty(delta, x, KL: tl.constexpr):
         r = _ratio(x)
         value = r * k
         both = _within(x) & (delta >= -BOUND)  # r·(k + Δ − k), but for the rounding of e²⁰
-        slope = r * tl.where(both, delta, down + tl.where(_within(x), k, 0.0))
+        slope = r * tl.where(both, delta, down )
         passes = _finite(r) & _finite(k)
     else:
         value = k
@@ -160,7 +160,7 @@ def _block(
         mean = tl.where(valid, mean, 0.0)
         value, slope, passes = _clipped(mean, a, low, high, ceiling)
         slope = tl.where(passes, scale * row_factor * slope, 0.0)
-        down = tl.where(_within(x), slope, 0.0)
+        down = tl.where(_within(x), tl.where(mean == mean, slope, float("nan")), 0.0)
     else:
         if KIND == "clipped":
             value, slope, passes = _clipped(x, a, low, high, ceiling)
