@@ -105,7 +105,7 @@ def _penalty(delta, x, KL: tl.constexpr):
         r = _ratio(x)
         value = r * k
         both = _within(x) & (delta >= -BOUND)  # r·(k + Δ − k), but for the rounding of e²⁰
-        slope = r * tl.where(both, delta, down )
+        slope = r * tl.where(both, delta, down + tl.where(_within(x), k, 0.0))
         passes = _finite(r) & _finite(k)
     else:
         value = k
