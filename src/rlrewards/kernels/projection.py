@@ -282,7 +282,7 @@ class Gradients(NamedTuple):
 
 def _sum_of_products(exps: Tensor, x: Tensor) -> Tensor:
     """``Σ e·x`` of each row; 0 · −inf, of a token that cannot be, is 0."""
-    found = torch.linalg.vecdot(exps, x)
+    found: Tensor = torch.linalg.vecdot(exps, x)
     if found.isnan().any():
         found = torch.linalg.vecdot(exps, x.clamp(min=torch.finfo(x.dtype).min))
     return found
