@@ -1,9 +1,12 @@
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 
 import pytest
 import torch
+from torch.autograd import forward_ad
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 from rlrewards.kernels import projection
 from rlrewards.kernels.device_projection import DeviceHead
@@ -156,6 +159,30 @@ def test_gradcheck(tiles):
     assert torch.autograd.gradcheck(both, leaves)
 
 
+def test_a_certain_token_is_not_above_certainty(way):
+    """The label's logit is that of the softmax, to the bit."""
+    hidden, lm_head = torch.randn(20, 64), 1000 * torch.randn(1, 64)
+    assert (linear_logprob(hidden, lm_head, torch.zeros(20).long()).logp == 0).all()
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # torch's own
+def test_differentiable_once_in_reverse(tiles):
+    inputs = made()
+    loss = linear_logprob(**inputs).logp.square().sum()
+    gradient, *_ = torch.autograd.grad(loss, inputs["hidden"], create_graph=True)
+    with pytest.raises(RuntimeError, match="once only"):
+        gradient.nansum().backward()
+    with forward_ad.dual_level():
+        inputs["hidden"] = forward_ad.make_dual(inputs["hidden"].detach(), torch.ones(2, 6, 7))
+        with pytest.raises(RuntimeError, match="forward-mode"):
+            linear_logprob(**inputs)
+
+
+def test_no_width(tiles):
+    found = linear_logprob(torch.zeros(2, 3, 0), torch.zeros(4, 0), torch.zeros(2, 3).long())
+    torch.testing.assert_close(found.logp, torch.full((2, 3), -torch.tensor(4.0).log().item()))
+
+
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)], ids=["no rows", "no tokens"])
 def test_nothing(way, shape):
     hidden = torch.zeros(*shape, 4, requires_grad=True)
@@ -232,6 +259,8 @@ OBJECTIVES = {
     "gpg": (recipes.gpg, {}),
     "gspo": (recipes.gspo, {}),
     "vespo": (recipes.vespo, {}),
+    "partial reinforce": (partial(recipes.reinforce, denominator=4), {}),
+    "partial gspo": (partial(recipes.gspo, low=0.1), {"high": 0.2}),
 }
 
 
@@ -249,7 +278,7 @@ def test_a_loss_is_that_of_its_recipe(way, name, on_policy):
     inputs = made(rows=ROWS, width=WIDTH)
     per_token = "tokens" if name in ("ppo_clip", "cispo") else "rows"
     objective = objective_of(name, inputs["mask"], per_token, on_policy)
-    assert objective.is_token_level == (name not in ("gspo", "vespo"))
+    assert objective.is_token_level == (name not in ("gspo", "vespo", "partial gspo"))
     found = linear_loss(**inputs, objective=objective, entropy=True)
     exact = wide(inputs)
     full = eager_linear_logprob(**exact, entropy=True)
@@ -281,6 +310,102 @@ def test_without_gradients_there_is_one_product(tiles, monkeypatch):
     found = linear_loss(**inputs, objective=objective)
     assert not found.loss.requires_grad
     torch.testing.assert_close(found.loss, want.detach())
+
+
+@pytest.mark.parametrize("name", ["grpo", "bnpo", "reinforce"])
+def test_tokens_that_only_the_objective_leaves_out(way, name):
+    """They have a log-probability, and no gradient, whatever the old ones hold."""
+    inputs = made(rows=ROWS, width=WIDTH)
+    counted = inputs["mask"] & (torch.arange(WIDTH) % 2 == 0)
+    objective = objective_of(name, counted)
+    objective.old_logp[~counted] = NAN
+    found = linear_loss(**inputs, objective=objective)
+    exact = wide(inputs)
+    want = objective(eager_linear_logprob(**exact).logp).loss
+    assert (found.logp[inputs["mask"]] < 0).all()
+    ours, theirs = gradients(inputs, found.loss), gradients(exact, want)
+    for got, expected in zip(ours, theirs, strict=True):
+        close(got, expected, 2e-4)
+    assert (ours[0][~counted] == 0).all()
+
+
+@pytest.mark.parametrize("where", ["old_logp", "advantages", "hidden"])
+def test_a_nan_spoils_every_valid_token(way, where):
+    """Those of other passes too; padding keeps its zeros."""
+    inputs = made(rows=ROWS, width=WIDTH)
+    objective = objective_of("grpo", inputs["mask"], "tokens")
+    with torch.no_grad():
+        (inputs["hidden"] if where == "hidden" else getattr(objective, where))[2, 5] = NAN
+    loss = linear_loss(**inputs, objective=objective).loss
+    assert loss.isnan()
+    hidden, lm_head, bias = gradients(inputs, loss)
+    assert hidden[inputs["mask"]].isnan().all()
+    assert (hidden[~inputs["mask"]] == 0).all()
+    assert lm_head.isnan().all()
+    assert bias.isnan().all()
+
+
+def test_padding_keeps_its_zeros_under_an_infinite_scale(way):
+    inputs = made(rows=ROWS, width=WIDTH)
+    loss = linear_loss(**inputs, objective=objective_of("grpo", inputs["mask"])).loss
+    hidden, *_ = gradients(inputs, loss * torch.inf)
+    assert (hidden[~inputs["mask"]] == 0).all()
+
+
+@pytest.mark.parametrize("scale", [2.0**10, 2.0**17])
+def test_a_loss_scale_keeps_float16_from_underflow(way, scale):
+    inputs = made(rows=ROWS, width=WIDTH, dtype=torch.float16)
+    objective = objective_of("dapo, weighted", inputs["mask"])
+    objective.settings["denominator"] = 1e6
+    exact = wide(inputs)
+    loss = linear_loss(**inputs, objective=objective).loss
+    want = objective(eager_linear_logprob(**exact).logp).loss
+    expected = gradients(exact, want * scale)
+    for got, wanted in zip(gradients(inputs, loss * scale), expected, strict=True):
+        assert got.dtype == torch.float16
+        close(got, wanted, 3e-3)
+
+
+def test_a_factor_is_not_rounded_before_the_gradient(tiles):
+    """257/256 is 1 in bfloat16."""
+    inputs = made(rows=ROWS, width=WIDTH, dtype=torch.bfloat16)
+    objective = objective_of("dapo, weighted", inputs["mask"])
+    once, more = (
+        gradients(inputs, factor * linear_loss(**inputs, objective=objective).loss)
+        for factor in (1.0, 257 / 256)
+    )
+    assert not torch.equal(once[1], more[1])
+
+
+def test_a_denominator_of_zero_is_seen(tiles):
+    """Where a token has a gradient; what has none keeps its 0."""
+    inputs = made(rows=ROWS, width=WIDTH)
+    objective = objective_of("reinforce", inputs["mask"])
+    objective.settings.update(denominator=0, keep=batch()["keep"])
+    weights = objective.token_weights()
+    slopes = objective.slopes(torch.full((18,), -3.0), torch.arange(18), weights).view(3, 6)
+    used = inputs["mask"] & batch()["keep"]
+    assert slopes[used].isinf().all()
+    assert (slopes[~used] == 0).all()
+
+
+def test_old_log_probabilities_in_float64(tiles):
+    inputs = made(rows=ROWS, width=WIDTH)
+    objective = objective_of("grpo", inputs["mask"])
+    object.__setattr__(objective, "old_logp", objective.old_logp.double())
+    assert linear_loss(**inputs, objective=objective).loss.dtype == torch.float32
+
+
+@pytest.mark.parametrize("name", ["grpo", "sapo", "reinforce"])
+def test_a_dispatch_mode_changes_nothing(tiles, name):
+    inputs = made(rows=ROWS, width=WIDTH)
+    objective = objective_of(name, inputs["mask"])
+    want = linear_loss(**inputs, objective=objective).loss
+    with FlopCounterMode(display=False):
+        found = linear_loss(**inputs, objective=objective).loss
+        ours = gradients(inputs, found)
+    for got, expected in zip(ours, gradients(inputs, want), strict=True):
+        assert torch.equal(got, expected)
 
 
 def test_any_function_of_the_log_probabilities(tiles):
@@ -407,9 +532,11 @@ def test_gradients_of_a_shard_on_a_device(monkeypatch):
     torch.testing.assert_close(torch.cat([part[1] for part in parts]), whole)
 
 
-def test_torch_compile_sees_one_operator(tiles):
-    inputs = made(rows=ROWS, width=WIDTH)
-    objective = objective_of("grpo with k3", inputs["mask"])
+@pytest.mark.parametrize("name", ["grpo with k3", "sapo", "cispo"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_torch_compile_sees_one_operator(tiles, name, dtype):
+    inputs = made(rows=ROWS, width=WIDTH, dtype=dtype)
+    objective = objective_of(name, inputs["mask"])
 
     def losses(hidden, lm_head, bias):
         arguments = dict(inputs, hidden=hidden, lm_head=lm_head, bias=bias)
@@ -440,6 +567,12 @@ def test_operators_are_what_torch_expects(tiles):
         inputs["mask"].flatten(),
     )
     torch.library.opcheck(torch.ops.rlrewards.linear_logprob.default, (*flat, 0.7, 2.0, True))
+    constants = [x.detach() for x in flat]
+    batch_of = torch.randn(2), inputs["mask"], None, None, None, None, None
+    names = "grpo", "k3", ["low"], [0.1], 0.7, 2.0, True, True, True, False
+    torch.library.opcheck(torch.ops.rlrewards.linear_loss.default, (*constants, *batch_of, *names))
+    scaled = torch.tensor(1.0), *flat[:3], *(torch.ones_like(x) for x in constants[:3]), flat[4]
+    torch.library.opcheck(torch.ops.rlrewards.linear_loss_scaled.default, scaled)
 
 
 def test_autocast_casts_as_a_linear_layer_does(way):
@@ -520,3 +653,35 @@ def test_labels_of_another_shape_than_the_objective(tiles):
     objective = PolicyObjective(recipes.dapo, torch.ones(3), torch.ones(3, 6))
     with pytest.raises(ValueError, match="labels has shape"):
         linear_loss(**inputs, objective=objective)
+
+
+BAD_OBJECTIVES = {
+    "a list of advantages": ({"advantages": [1.0]}, TypeError, "advantages is a list"),
+    "too few advantages": ({"advantages": torch.ones(2)}, ValueError, "advantages has shape"),
+    "a column": ({"advantages": torch.ones(3, 1)}, ValueError, "advantages has shape"),
+    "a list for a mask": ({"mask": [1]}, TypeError, "mask is a list"),
+    "short old ones": ({"old_logp": torch.ones(3, 5)}, ValueError, "old_logp has shape"),
+    "old ones elsewhere": (
+        {"old_logp": torch.ones(3, 6, device="meta")}, ValueError, "old_logp is on meta",
+    ),
+    "a number for a weight": ({"weight": 2.0}, TypeError, "weight is a float"),
+    "short keep": ({"keep": torch.ones(3, 5)}, ValueError, "keep has shape"),
+    "no reference": ({"beta": 0.1}, ValueError, "ref_logp is None"),
+    "a word for a number": ({"low": "x"}, TypeError, "low is 'x'"),
+    "None for a number": ({"low": None}, TypeError, "low is None"),
+    "two numbers for one": ({"low": torch.ones(2)}, ValueError, r"low has shape \[2\]"),
+    "an unknown setting": ({"lo": 0.1}, TypeError, "'lo'"),
+    "no length": ({"recipe": recipes.dr_grpo}, TypeError, "no default for length"),
+    "a negative denominator": ({"denominator": -1}, ValueError, "denominator is -1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_OBJECTIVES)
+def test_bad_objectives_are_named(tiles, name):
+    settings, error, message = BAD_OBJECTIVES[name]
+    inputs = made(rows=ROWS, width=WIDTH)
+    given = {"recipe": recipes.grpo, "advantages": torch.ones(3), "mask": inputs["mask"]}
+    settings = dict(settings)
+    given |= {key: settings.pop(key) for key in (*given, "old_logp") if key in settings}
+    with pytest.raises(error, match=message):
+        linear_loss(**inputs, objective=PolicyObjective(**given, settings=settings))

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from rlrewards.kernels import launch, library
 from rlrewards.kernels.device_projection import DeviceHead
@@ -57,12 +58,12 @@ def linear_logprob(
 ) -> LinearLogProbs:
     """``log softmax(z)[label]`` with ``z = cap·tanh((h·Wᵀ + b)/cap)/temperature``, and the entropy.
 
-    Differentiable in ``hidden``, ``lm_head`` and ``bias``, through both results; what does not
-    require a gradient costs no product. Accumulated in float32 at least. Masked tokens are left out
-    of the products, which on a GPU waits for their number; they give 0 and get no gradient,
-    whatever they and their labels hold. Under autocast both matrices are cast as a linear layer
-    casts them. A label that is no token is a ``ValueError`` on the CPU; a GPU is not waited for,
-    and gives NaN.
+    Differentiable once, in reverse mode, in ``hidden``, ``lm_head`` and ``bias``, through both
+    results; what does not require a gradient costs no product. Accumulated in float32 at least.
+    Masked tokens are left out of the products, which on a GPU waits for their number; they give 0
+    and get no gradient, whatever they and their labels hold. Under autocast both matrices are cast
+    as a linear layer casts them. A label that is no token is a ``ValueError`` on the CPU; a GPU is
+    not waited for, and gives NaN.
 
     With a vocabulary that is spread over ranks pass ``shard``; see ``VocabShard``. That does not go
     through ``torch.compile``.
@@ -78,7 +79,7 @@ def linear_logprob(
     hidden, lm_head, bias = _autocast(hidden, lm_head, bias)
     _check(hidden, lm_head, labels, bias, mask, temperature, softcap)
     shape = labels.shape
-    flat = hidden.reshape(-1, hidden.shape[-1])
+    flat = hidden.flatten(0, -2)
     settings = (float(temperature), float(softcap or 0.0), bool(entropy))
     chosen = None if mask is None else mask.reshape(-1) != 0
     if shard is None:
@@ -181,12 +182,13 @@ def _one_pass(
 ) -> LinearLoss:
     hidden, lm_head, bias = _autocast(hidden, lm_head, bias)
     _check(hidden, lm_head, labels, bias, mask, temperature, softcap)
+    objective.check()
     if labels.ndim != 2 or labels.shape != objective.mask.shape:
         raise ValueError(
             f"labels has shape {list(labels.shape)}, expected that of the objective's mask, "
             f"[B, T] = {list(objective.mask.shape)}"
         )
-    flat = hidden.reshape(-1, hidden.shape[-1])
+    flat, chosen = hidden.flatten(0, -2), mask.reshape(-1) != 0
     inputs = (flat, lm_head, bias)
     wanted = [torch.is_grad_enabled() and x is not None and x.requires_grad for x in inputs]
     names, tensors = flattened(objective)
@@ -194,7 +196,7 @@ def _one_pass(
         loss, logp, spread, *gradients = _LOSS_OPERATOR(
             *(None if x is None else x.detach() for x in inputs),
             labels.reshape(-1),
-            mask.reshape(-1) != 0,
+            chosen,
             *tensors,
             *names,
             float(temperature),
@@ -205,7 +207,8 @@ def _one_pass(
         metrics = objective(logp.view(labels.shape)).metrics if objective.has_metrics else {}
     if any(wanted):
         scaled = _SCALED_OPERATOR if torch.compiler.is_compiling() else _Scaled.apply
-        loss = scaled(loss, *inputs, *gradients)
+        counted = chosen & (objective.mask.reshape(-1) != 0)
+        loss = scaled(loss, *inputs, *gradients, counted)
     shape = labels.shape
     return LinearLoss(loss, metrics, logp.view(shape), spread.view(shape) if entropy else None)
 
@@ -214,9 +217,10 @@ class _Scaled(torch.autograd.Function):
     """A loss whose gradients are there already; the backward scales them, in place, once."""
 
     @staticmethod
-    def forward(ctx: Any, loss: Tensor, *others: Tensor | None) -> Tensor:
+    def forward(ctx: Any, loss: Tensor, *others: Any) -> Tensor:
         ctx.wanted = [x is not None and x.requires_grad for x in others[:3]]
-        ctx.gradients = others[3:]
+        ctx.dtype, ctx.counted, ctx.gradients = others[1].dtype, others[6], others[3:6]
+        ctx.loss = loss
         return loss.clone()
 
     @staticmethod
@@ -232,11 +236,22 @@ class _Scaled(torch.autograd.Function):
                 "linear_loss can be differentiated once only: for second derivatives use "
                 "eager_linear_logprob and the recipe"
             )
+        factors = _factors(ctx.loss, ctx.counted, upstream)
         found = [
-            x.mul_(upstream.to(x.dtype)) if want else None
-            for x, want in zip(gradients, ctx.wanted, strict=True)
+            x.mul_(factor).to(ctx.dtype) if want else None
+            for x, factor, want in zip(gradients, factors, ctx.wanted, strict=True)
         ]
-        return (None, *found, None, None, None)
+        return (None, *found, None, None, None, None)
+
+
+def _factors(loss: Tensor, counted: Tensor, upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What multiplies the gradients of hidden states, weight and bias, before they are rounded.
+
+    They have a dimension, so that their dtype counts. A NaN loss spoils everything but padding,
+    which stays 0 whatever the factor is.
+    """
+    factor = torch.where(loss.isnan(), torch.nan, upstream).view(1, 1)
+    return torch.where(counted.unsqueeze(1), factor, 0.0), factor, factor[0]
 
 
 # ---------------------------------------------------------------------------------------------
@@ -302,7 +317,7 @@ def _backward(
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """Gradients of hidden states, weight and bias; empty where they are not wanted."""
     head = _head(weight, bias, temperature, softcap, shard)
-    into, gradient = _gradients(hidden, weight, bias, wanted)
+    into, gradient = _gradients(hidden, weight, bias, wanted, hidden.dtype)
     with torch.autocast(hidden.device.type, enabled=False):
         for at, states in _passes(hidden, chosen, head):
             known = Statistics(logp[at], None if upstream_entropy is None else spread[at], lse[at])
@@ -310,7 +325,7 @@ def _backward(
             part = head.add_recomputed(states, labels[at], known, upstream[at], entropies, into)
             if into.hidden:
                 gradient[at] = part.to(gradient.dtype)
-    return gradient, *_stored(into, weight, bias)
+    return gradient, *_stored(into, weight, weight.dtype)
 
 
 def _loss(
@@ -324,7 +339,8 @@ def _loss(
     wanted = [hidden_wanted, weight_wanted, bias_wanted]
     tensors = (advantages, mask, old_logp, ref_logp, keep, token_weight, denominator)
     objective = unflattened((recipe, penalty, names, numbers), tensors)
-    into, gradient = _gradients(hidden, weight, bias, wanted)
+    kept_dtype = _kept_dtype(weight)
+    into, gradient = _gradients(hidden, weight, bias, wanted, kept_dtype)
     with torch.autocast(hidden.device.type, enabled=False):
         if any(wanted):
             _check_labels(labels, chosen, weight, None)
@@ -336,8 +352,8 @@ def _loss(
             logp, spread, _ = _forward(
                 hidden, weight, bias, labels, chosen, temperature, softcap, entropy
             )
-        loss = objective(logp.view(mask.shape)).loss
-    return loss, logp, spread, gradient, *_stored(into, weight, bias)
+        loss = objective(logp.view(mask.shape)).loss.to(logp.dtype)
+    return loss, logp, spread, gradient, *_stored(into, weight, kept_dtype)
 
 
 def _with_slopes(
@@ -345,7 +361,10 @@ def _with_slopes(
     entropy: bool, into: Gradients, gradient: Tensor,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     """Log-probabilities and entropies; the gradients of the loss to their places meanwhile."""
-    weights = objective.token_weights()
+    weights, unit = objective.token_weights(), None
+    if head.weight.dtype == torch.float16:
+        unit = _unit(weights)
+        weights = weights / unit
     dtype, count = _result_dtype(head.weight), len(hidden)
     logp = hidden.new_zeros(count, dtype=dtype)
     spread = hidden.new_zeros(count if entropy else 0, dtype=dtype)
@@ -360,11 +379,26 @@ def _with_slopes(
         part = head.add_gradient(kept, labels[at], found.lse, slopes, into)
         if into.hidden:
             gradient[at] = part.to(gradient.dtype)
+    if unit is not None:
+        for x in (gradient if into.hidden else None, into.weight, into.bias):
+            if x is not None:
+                x.mul_(unit)
     return logp, spread
 
 
+def _unit(weights: Tensor) -> Tensor:
+    """The largest weight of a token: in units of it, gradients of logits fit into float16."""
+    largest = weights.amax() if len(weights) else weights.new_zeros(())
+    return torch.where((largest > 0) & largest.isfinite(), largest, 1.0)
+
+
+def _kept_dtype(weight: Tensor) -> torch.dtype:
+    """Of gradients that wait for the factor of their loss, without which float16 underflows."""
+    return torch.float32 if weight.dtype == torch.float16 else weight.dtype
+
+
 def _gradients(
-    hidden: Tensor, weight: Tensor, bias: Tensor | None, wanted: list[bool]
+    hidden: Tensor, weight: Tensor, bias: Tensor | None, wanted: list[bool], kept: torch.dtype
 ) -> tuple[Gradients, Tensor]:
     """Where the gradients go: those of the head add up in float32 at least."""
     dtype = _result_dtype(weight)
@@ -373,15 +407,16 @@ def _gradients(
         torch.zeros_like(weight, dtype=dtype) if wanted[1] else None,
         torch.zeros_like(bias, dtype=dtype) if bias is not None and wanted[2] else None,
     )
-    return into, torch.zeros_like(hidden) if wanted[0] else weight.new_empty(0)
+    nothing = weight.new_empty(0, dtype=kept)
+    return into, torch.zeros_like(hidden, dtype=kept) if wanted[0] else nothing
 
 
-def _stored(into: Gradients, weight: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor]:
-    nothing = weight.new_empty(0)
-    return (
-        nothing if into.weight is None else into.weight.to(weight.dtype),
-        nothing.clone() if into.bias is None or bias is None else into.bias.to(bias.dtype),
+def _stored(into: Gradients, weight: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    found = (
+        weight.new_empty(0, dtype=dtype) if x is None else x.to(dtype)
+        for x in (into.weight, into.bias)
     )
+    return next(found), next(found)
 
 
 def _fake_forward(
@@ -393,10 +428,18 @@ def _fake_forward(
     return logp, hidden.new_empty(count if entropy else 0, dtype=dtype), lse
 
 
-def _fake_backward(hidden: Tensor, weight: Tensor, bias: Tensor | None, *rest: Any) -> Any:
+def _fake_backward(
+    hidden: Tensor,
+    weight: Tensor,
+    bias: Tensor | None,
+    *rest: Any,
+    dtype: torch.dtype | None = None,
+) -> Any:
     """Empty tensors like those that are wanted, which the last argument says."""
     return tuple(
-        torch.empty_like(x) if want and x is not None else weight.new_empty(0)
+        torch.empty_like(x, dtype=dtype)
+        if want and x is not None
+        else weight.new_empty(0, dtype=dtype)
         for x, want in zip((hidden, weight, bias), rest[-1], strict=True)
     )
 
@@ -406,7 +449,8 @@ def _fake_loss(
 ) -> tuple[Tensor, ...]:
     *_, entropy, hidden_wanted, weight_wanted, bias_wanted = rest
     logp, spread, _ = _fake_forward(hidden, weight, bias, labels, None, 1.0, 0.0, entropy)
-    gradients = _fake_backward(hidden, weight, bias, [hidden_wanted, weight_wanted, bias_wanted])
+    wanted = [hidden_wanted, weight_wanted, bias_wanted]
+    gradients = _fake_backward(hidden, weight, bias, wanted, dtype=_kept_dtype(weight))
     return logp.new_empty(()), logp, spread, *gradients
 
 
@@ -435,16 +479,26 @@ def _differentiate(ctx: Any, *upstreams: Tensor | None) -> tuple[Tensor | None, 
 
 
 def _save_loss(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    ctx.save_for_backward(*inputs[4:])
+    ctx.save_for_backward(inputs[0], *inputs[4:])
+    ctx.dtype = inputs[1].dtype
 
 
 def _scale_loss(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
     """For ``torch.compile``, which fuses what ``_Scaled`` does in place."""
+    loss, *gradients, counted = ctx.saved_tensors
+    factors = _factors(loss, counted, upstream)
     found = [
-        x * upstream.to(x.dtype) if want else None
-        for x, want in zip(ctx.saved_tensors, ctx.needs_input_grad[1:4], strict=True)
+        (x * factor).to(ctx.dtype) if want else None
+        for x, factor, want in zip(gradients, factors, ctx.needs_input_grad[1:4], strict=True)
     ]
-    return (None, *found, None, None, None)
+    return (None, *found, None, None, None, None)
+
+
+def _refuse(ctx: Any, *upstreams: Tensor | None) -> None:
+    raise RuntimeError(
+        "linear_logprob can be differentiated once only: for second derivatives use "
+        "eager_linear_logprob"
+    )
 
 
 _OPERATOR = library.register(
@@ -462,6 +516,8 @@ _BACKWARD_OPERATOR = library.register(
     "-> (Tensor, Tensor, Tensor)",
     _backward,
     _fake_backward,
+    backward=_refuse,
+    save=lambda ctx, inputs, output: None,
 )
 _LOSS_OPERATOR = library.register(
     "linear_loss(Tensor hidden, Tensor weight, Tensor? bias, Tensor labels, Tensor chosen, "
@@ -475,7 +531,8 @@ _LOSS_OPERATOR = library.register(
 )
 _SCALED_OPERATOR = library.register(
     "linear_loss_scaled(Tensor loss, Tensor hidden, Tensor weight, Tensor? bias, "
-    "Tensor hidden_gradient, Tensor weight_gradient, Tensor bias_gradient) -> Tensor",
+    "Tensor hidden_gradient, Tensor weight_gradient, Tensor bias_gradient, Tensor counted) "
+    "-> Tensor",
     lambda loss, *_: loss.clone(),
     lambda loss, *_: torch.empty_like(loss),
     backward=_scale_loss,
@@ -536,6 +593,13 @@ def _check(
     temperature: float, softcap: float | None,
 ) -> None:  # fmt: skip
     launch.require("hidden", hidden, contiguous=hidden.is_cuda if _is(hidden) else False)
+    if not torch.compiler.is_compiling() and any(
+        _is(x) and forward_ad.unpack_dual(x).tangent is not None  # type: ignore[no-untyped-call]
+        for x in (hidden, lm_head, bias)
+    ):
+        raise RuntimeError(
+            "linear_logprob has no forward-mode derivative: use eager_linear_logprob for that"
+        )
     if hidden.ndim < 2:
         raise ValueError(f"hidden has shape {list(hidden.shape)}, expected […, H]")
     launch.require("lm_head", lm_head, ndim=2, dtypes=(hidden.dtype,), like=hidden)

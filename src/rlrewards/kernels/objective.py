@@ -6,7 +6,8 @@ once. The others, with a ratio or a weight of the whole sequence, need all of th
 which is a property of the recipe, known here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rlrewards.kernels import launch
 from rlrewards.objectives import recipes
 from rlrewards.objectives.aggregate import constant, row_weights, sequence_mean, token_mean
 from rlrewards.objectives.kl import k1, k2, k3, k_abs
@@ -34,6 +36,9 @@ AGGREGATES: dict[Callable[..., LossOutput], Callable[..., Tensor]] = {
 
 WITHOUT_RATIO = (recipes.reinforce, recipes.gpg)
 PER_TOKEN = ("keep", "weight", "ref_logp")
+OPTIONAL = (*PER_TOKEN, "denominator", "ceiling")
+"""Settings that may be None."""
+
 _PENALTIES = (k1, k2, k3, k_abs)
 
 
@@ -42,7 +47,8 @@ class PolicyObjective:
     """A recipe and its arguments; called with log-probabilities ``[B, T]`` it is the loss.
 
     Args:
-        recipe: A function of ``rlrewards.objectives.recipes``, or any that takes the same.
+        recipe: A function of ``rlrewards.objectives.recipes``, any that takes the same, or a
+            ``functools.partial`` of one.
         advantages: ``[B]`` or ``[B, T]``.
         mask: ``[B, T]``, non-zero where valid.
         old_logp: ``[B, T]``; None for a batch of the present policy, where they are the
@@ -62,6 +68,14 @@ class PolicyObjective:
     old_logp: Tensor | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        recipe: Any = self.recipe
+        settings = self.settings
+        while isinstance(recipe, partial) and not recipe.args:
+            recipe, settings = recipe.func, {**recipe.keywords, **settings}
+        object.__setattr__(self, "recipe", recipe)
+        object.__setattr__(self, "settings", settings)
+
     def __call__(self, logp: Tensor) -> LossOutput:
         """Return the loss and its metrics."""
         old = logp.detach() if self.old_logp is None else self.old_logp
@@ -73,17 +87,43 @@ class PolicyObjective:
         """Whether the loss is a sum over tokens, each with a weight that is known beforehand."""
         return self.recipe in AGGREGATES and self.settings.get("kl", k3) in _PENALTIES
 
+    def check(self) -> None:
+        """Raise what a recipe would, where its tensors are not over the tokens of the mask.
+
+        Before anything is read at the place of a token: on a GPU that would end the process.
+        """
+        mask = self.mask
+        if not isinstance(mask, Tensor):
+            raise TypeError(f"the objective's mask is a {type(mask).__name__}: pass a torch.Tensor")
+        advantages = launch.require(
+            "advantages", self.advantages, ndim=(1, 2), like=mask, contiguous=False
+        )
+        shape = mask.shape[: advantages.ndim]
+        launch.require_shape("advantages", advantages, shape, "[B] or [B, T]")
+        named = {"old_logp": self.old_logp} | {name: self.settings.get(name) for name in PER_TOKEN}
+        for name, x in named.items():
+            if x is None:
+                continue
+            if not isinstance(x, Tensor):
+                raise TypeError(f"{name} is a {type(x).__name__}: pass a torch.Tensor")
+            launch.require_shape(name, x, mask.shape, "[B, T]")
+            if x.device != mask.device:
+                raise ValueError(f"{name} is on {x.device}, expected {mask.device}: move it there")
+
     def token_weights(self) -> Tensor:
         """Return the weights of the tokens of each row, ``[B]``, float64."""
         aggregate = AGGREGATES[self.recipe]
         if aggregate is constant:
+            if "length" not in self.settings:
+                raise TypeError("dr_grpo has no default for length: pass it in settings")
             aggregate = partial(constant, length=self.settings["length"])
         return row_weights(aggregate, self.mask, self.settings.get("denominator"))
 
     def slopes(self, logp: Tensor, tokens: Tensor, weights: Tensor) -> Tensor:
         """Return ∂loss/∂logp of some tokens.
 
-        Every token is a row of its own to the recipe, whose only weight is then known.
+        Every token is a row of its own to the recipe, whose only weight is then known. One that the
+        objective's mask leaves out has no slope.
 
         Shapes: ``logp`` and ``tokens``, places in the flattened batch, ``[n]``; ``weights`` of
         ``token_weights`` ``[B]`` → ``[n]`` in the dtype of ``logp``.
@@ -103,19 +143,31 @@ class PolicyObjective:
         if self.recipe is not recipes.bnpo:
             settings["denominator"] = 1.0
         old = None if self.old_logp is None else of_tokens(self.old_logp)
-        here = torch.ones_like(row, dtype=torch.bool).unsqueeze(1)
-        alone = PolicyObjective(self.recipe, advantages, here, old, settings)
-        with torch.enable_grad():
+        alone = PolicyObjective(self.recipe, advantages, of_tokens(self.mask) != 0, old, settings)
+        with _recorded():
             logp = logp.detach().unsqueeze(1).requires_grad_()
             loss = alone(logp).loss
             (slope,) = torch.autograd.grad(loss, logp)
-        scale = weights[row] / alone.token_weights()
-        return (slope.squeeze(1) * scale.to(slope.dtype)).to(logp.dtype)
+        slope, scale = slope.squeeze(1), weights[row] / alone.token_weights()
+        # 0 stays 0, where the scale is infinite
+        return torch.where(slope == 0, slope, slope * scale.to(slope.dtype)).to(logp.dtype)
 
     @property
     def has_metrics(self) -> bool:
         """Whether the recipe is asked for metrics."""
         return self.settings.get("metrics", False) is not False
+
+
+@contextmanager
+def _recorded() -> Iterator[None]:
+    """Autograd inside an operator, which a dispatch mode and ``torch.compile`` call below it."""
+    keys = torch._C.DispatchKey
+    excluded = torch._C._dispatch_tls_local_exclude_set()
+    for key in (keys.AutogradFunctionality, keys.ADInplaceOrView):
+        excluded = excluded - torch._C.DispatchKeySet(key)
+    included = torch._C._dispatch_tls_local_include_set()
+    with torch._C._ForceDispatchKeyGuard(included, excluded), torch.enable_grad():
+        yield
 
 
 _RECIPES = {recipe.__name__: recipe for recipe in AGGREGATES}
@@ -128,7 +180,11 @@ Names = tuple[str, str, list[str], list[float]]
 
 def flattened(objective: PolicyObjective) -> tuple[Names, tuple[Tensor | None, ...]]:
     """Return a token-level objective as what an operator takes: names, numbers and tensors."""
-    settings = {k: v for k, v in objective.settings.items() if v is not None and k != "metrics"}
+    settings = {
+        name: value
+        for name, value in objective.settings.items()
+        if name != "metrics" and (value is not None or name not in OPTIONAL)
+    }
     denominator = settings.get("denominator")
     if isinstance(denominator, Tensor):
         del settings["denominator"]
@@ -140,10 +196,19 @@ def flattened(objective: PolicyObjective) -> tuple[Names, tuple[Tensor | None, .
         objective.recipe.__name__,
         penalty.__name__,
         list(settings),
-        [float(number) for number in settings.values()],
+        [_number(name, value) for name, value in settings.items()],
     )
     tensors = objective.advantages, objective.mask, objective.old_logp, *named, denominator
     return names, tensors
+
+
+def _number(name: str, value: Any) -> float:
+    if isinstance(value, Tensor) and value.numel() != 1:
+        raise ValueError(f"{name} has shape {list(value.shape)}, expected a scalar")
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} is {value!r}, expected a number") from None
 
 
 def unflattened(names: Names, tensors: tuple[Tensor | None, ...]) -> PolicyObjective:

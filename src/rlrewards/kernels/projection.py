@@ -92,7 +92,8 @@ class Head:
 
         Shapes: ``hidden`` ``[n, H]`` in the working precision, ``labels`` ``[n]``.
         """
-        n = len(hidden)
+        n, (places, mine) = len(hidden), self._mine(labels)
+        label = hidden.new_zeros(n)
         peak = hidden.new_full((n,), -math.inf)
         total, moment = hidden.new_zeros(n), hidden.new_zeros(n)
         kept, scaled = Kept(hidden, [], []), self._scaled(hidden)
@@ -101,6 +102,11 @@ class Head:
         for start, part, bias in self._tiles():
             size = n * len(part)
             x, slope = self._logits(scaled, part, bias, scratch[:size].view(n, -1))
+            # A product of its own would round otherwise, and give log-probabilities above 0.
+            inside = places - start
+            at_label = x.gather(1, inside.clamp(0, len(part) - 1).unsqueeze(1)).squeeze(1)
+            found = mine & (inside >= 0) & (inside < len(part))
+            label = torch.where(found, at_label, label)
             here = x.amax(1)
             here = here.clamp_(min=torch.finfo(here.dtype).min)  # a row of −inf alone
             x.sub_(here.unsqueeze(1))
@@ -120,12 +126,11 @@ class Head:
                     exps.mul_(slope)
                 kept.tiles.append(exps)
                 kept.peaks.append(here)
-        return self._summed(hidden, labels, peak, total, moment if entropy else None), kept
+        return self._summed(label, peak, total, moment if entropy else None), kept
 
     def _summed(
-        self, hidden: Tensor, labels: Tensor, peak: Tensor, total: Tensor, moment: Tensor | None
+        self, label: Tensor, peak: Tensor, total: Tensor, moment: Tensor | None
     ) -> Statistics:
-        label = self._label_logits(hidden, labels)
         if self.shard is not None:
             most = self.shard.maximum(peak.clone())
             less = torch.exp2(peak - most)
@@ -253,13 +258,6 @@ class Head:
         out.div_(self.softcap).tanh_()
         slope = 1 - out.square()
         return out.mul_(self.softcap * self.unit), slope
-
-    def _label_logits(self, hidden: Tensor, labels: Tensor) -> Tensor:
-        places, mine = self._mine(labels)
-        z = self._raw_label_logits(hidden, places)
-        if self.softcap is not None:
-            z = (z / self.softcap).tanh() * self.softcap
-        return torch.where(mine, z * self.unit, 0.0)
 
     def _raw_label_logits(self, hidden: Tensor, places: Tensor) -> Tensor:
         z = (hidden * self.weight[places].to(self.work)).sum(1)
