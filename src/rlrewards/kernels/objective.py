@@ -16,21 +16,16 @@ import torch
 from torch import Tensor
 
 from rlrewards.kernels import launch
+from rlrewards.kernels.surrogate import FORMS
 from rlrewards.objectives import recipes
-from rlrewards.objectives.aggregate import constant, row_weights, sequence_mean, token_mean
+from rlrewards.objectives.aggregate import constant, row_weights
 from rlrewards.objectives.kl import k1, k2, k3, k_abs
 from rlrewards.objectives.metrics import LossOutput
 
-AGGREGATES: dict[Callable[..., LossOutput], Callable[..., Tensor]] = {
-    recipes.grpo: sequence_mean,
-    recipes.sapo: sequence_mean,
-    recipes.dr_grpo: constant,
-    recipes.bnpo: token_mean,
-    recipes.dapo: token_mean,
-    recipes.ppo_clip: token_mean,
-    recipes.cispo: token_mean,
-    recipes.reinforce: token_mean,
-    recipes.gpg: token_mean,
+AGGREGATES: Mapping[Callable[..., LossOutput], Callable[..., Tensor]] = {
+    recipe: form.aggregate
+    for recipe, form in FORMS.items()
+    if form.kind != "sequence" and recipe is not recipes.vapo  # whose imitation term is apart
 }
 """The recipes that are sums over tokens, and how each adds them up."""
 
