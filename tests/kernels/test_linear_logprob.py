@@ -28,6 +28,7 @@ def way(request, monkeypatch):
     if request.param == "tiles":
         monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     else:
+        pytest.importorskip("triton", reason="its interpreter runs the programs")
         monkeypatch.setenv("TRITON_INTERPRET", "1")
     monkeypatch.setattr(projection, "TILE", 16)
     monkeypatch.setattr(projection.Head, "tokens", 5)
@@ -508,6 +509,7 @@ def test_statistics_over_ranks_on_a_device():
 
 def test_gradients_of_a_shard_on_a_device(monkeypatch):
     """A label that stands in another shard adds nothing here, and spoils nothing."""
+    pytest.importorskip("triton", reason="its interpreter runs the programs")
     monkeypatch.setenv("TRITON_INTERPRET", "1")
     hidden, lm_head, labels = (
         torch.randn(5, 4),
