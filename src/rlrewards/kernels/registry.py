@@ -64,7 +64,7 @@ def size_of(*tensors: Tensor | None) -> int:
 def kernels() -> tuple[Kernel, ...]:
     """All rows, from the modules that hold the kernels."""
     from rlrewards.kernels.gae import rows as scans
-    from rlrewards.kernels.linear_logprob import rows as projections
+    from rlrewards.kernels.linear_rows import rows as projections
     from rlrewards.kernels.selective_logprob import rows as selections
     from rlrewards.kernels.surrogate import rows as losses
 
