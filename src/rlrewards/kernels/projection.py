@@ -22,7 +22,10 @@ TILE = 4096
 """Columns of the vocabulary in a tile."""
 MIB = 1 << 20
 KEPT = 96 * MIB
-"""Memory for the exponentials that a pass keeps for its gradient: it decides how many tokens."""
+"""Memory for the exponentials that a pass keeps for its gradient: it decides how many tokens.
+
+Half of a larger lm_head, since its gradient, as large as it, is read and written in each pass.
+"""
 LEAST_TOKENS, MOST_TOKENS = 64, 512
 
 
@@ -83,7 +86,7 @@ class Head:
     def tokens(self) -> int:
         """How many tokens a pass takes that keeps its exponentials."""
         row = max(1, self.vocabulary) * (8 if self.work == torch.float64 else 4)
-        return max(LEAST_TOKENS, min(MOST_TOKENS, KEPT // row))
+        return max(LEAST_TOKENS, min(MOST_TOKENS, max(KEPT // row, self.width // 2)))
 
     def statistics(
         self, hidden: Tensor, labels: Tensor, *, entropy: bool, keep: Tensor | None = None
