@@ -146,7 +146,7 @@ class TestTheRecipes:
         arguments = pick(batch(seed=4), name, "ref_logp")
         arguments["kl"] = partial(kl.corrected_k3, old_logp=arguments["old_logp"])
         wide = partial(kl.corrected_k3, old_logp=arguments["old_logp"].double())
-        assert surrogate._penalty_name(
+        assert surrogate.penalty_name(
             surrogate.Call(
                 surrogate.FORMS[getattr(recipes, name)],
                 arguments["logp"],
@@ -441,7 +441,7 @@ class TestByTheRecipe:
         if "beta" in settings:
             settings = {**settings, "ref_logp": x["ref_logp"]}
         tokens = [x[k] for k in ("logp", "old_logp", "advantages", "mask")]
-        monkeypatch.setattr(surrogate, "_policy_loss", None)
+        monkeypatch.setattr(surrogate.operators, "POLICY_LOSS", None)
         found = policy_loss(recipe, *tokens, metrics=True, **settings)
         expected = recipe(*tokens, metrics=True, **settings)
         assert found.loss == expected.loss
@@ -458,7 +458,7 @@ class TestByTheRecipe:
     @pytest.mark.usefixtures("plain")
     @pytest.mark.parametrize("name", RECIPES)
     def test_the_cpu_without_the_interpreter(self, name, monkeypatch):
-        monkeypatch.setattr(surrogate, "_policy_loss", None)
+        monkeypatch.setattr(surrogate.operators, "POLICY_LOSS", None)
         arguments = pick(batch(seed=17), name) | {"metrics": True}
         found, expected = fused(name, arguments), oracle(name, arguments, wide=False)
         assert found[0] == expected[0]

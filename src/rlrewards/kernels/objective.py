@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rlrewards.kernels import launch
-from rlrewards.kernels.surrogate import FORMS
+from rlrewards.kernels.surrogate_forms import FORMS
 from rlrewards.objectives import recipes
 from rlrewards.objectives.aggregate import constant, row_weights
 from rlrewards.objectives.kl import k1, k2, k3, k_abs

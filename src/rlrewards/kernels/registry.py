@@ -66,6 +66,6 @@ def kernels() -> tuple[Kernel, ...]:
     from rlrewards.kernels.gae import rows as scans
     from rlrewards.kernels.linear_rows import rows as projections
     from rlrewards.kernels.selective_logprob import rows as selections
-    from rlrewards.kernels.surrogate import rows as losses
+    from rlrewards.kernels.surrogate_rows import rows as losses
 
     return (*scans(), *losses(), *selections(), *projections())
