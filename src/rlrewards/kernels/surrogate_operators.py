@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rlrewards.kernels import launch, library
+from rlrewards.objectives.fused import differentiable_once
 
 _TOKENS = (
     "Tensor logp, Tensor? old_logp, Tensor advantages, Tensor mask, Tensor row_weight, "
@@ -70,23 +71,10 @@ def _backward(ctx: Any, upstream: Tensor | None, *_: None) -> tuple[Tensor | Non
             gradient = gradient.clone()
         POLICY_LOSS_BACKWARD(gradient, loss, upstream, *tokens, *ctx.settings, fresh)
     if torch.is_grad_enabled():
-        gradient = _Once.apply(tokens[0], gradient)  # type: ignore[no-untyped-call]
-    return gradient, *nothing
-
-
-class _Once(torch.autograd.Function):
-    """A gradient that says so when it is differentiated, where a constant would be left out."""
-
-    @staticmethod
-    def forward(ctx: Any, logp: Tensor, gradient: Tensor) -> Tensor:
-        return gradient.view_as(gradient)
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        raise RuntimeError(
-            "policy_loss can be differentiated once only: for second derivatives call the recipe "
-            "itself, on float64 log-probs"
+        gradient = differentiable_once(
+            gradient, tokens[0], "policy_loss", "call the recipe itself, on float64 log-probs"
         )
+    return gradient, *nothing
 
 
 def _compute_scale(gradient: Tensor, loss: Tensor, upstream: Tensor, *arguments: Any) -> None:

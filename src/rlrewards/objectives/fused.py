@@ -178,23 +178,40 @@ class _ClippedLoss(torch.autograd.Function):
             if zero is not None:  # 0 · NaN: padding keeps its zeros
                 gradient.masked_fill_(zero, 0.0)
         if torch.is_grad_enabled():
-            gradient = _Once.apply(ctx.saved_tensors[0], gradient)  # type: ignore[no-untyped-call]
+            gradient = differentiable_once(
+                gradient,
+                ctx.saved_tensors[0],
+                "clipped_loss",
+                "use the eager pieces (clipped, k3 and an aggregation), or a recipe on float64 "
+                "log-probs",
+            )
         return gradient, None
 
 
-class _Once(torch.autograd.Function):
-    """A gradient that says so when it is differentiated, where a constant would be left out."""
+def differentiable_once(gradient: Tensor, x: Tensor, name: str, instead: str) -> Tensor:
+    """The gradient of ``x``, which raises ``RuntimeError`` when it is itself differentiated.
 
+    As a constant it would be left out of a second derivative without a word.
+
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> differentiable_once(torch.ones(2), x, "loss", "call the recipe").sum().backward()
+    Traceback (most recent call last):
+    RuntimeError: loss can be differentiated once only: for second derivatives call the recipe
+    """
+    message = f"{name} can be differentiated once only: for second derivatives {instead}"
+    found: Tensor = _Once.apply(gradient, x, message)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Once(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, logp: Tensor, gradient: Tensor) -> Tensor:
+    def forward(ctx: Any, gradient: Tensor, x: Tensor, message: str) -> Tensor:
+        ctx.message = message
         return gradient.view_as(gradient)
 
     @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
-        raise RuntimeError(
-            "clipped_loss can be differentiated once only: for second derivatives use the eager "
-            "pieces (clipped, k3 and an aggregation), or a recipe on float64 log-probs"
-        )
+    def backward(ctx: Any, upstream: Tensor) -> None:
+        raise RuntimeError(ctx.message)
 
 
 def _loss_and_gradient(inputs: _Inputs, *, wanted: bool) -> tuple[Tensor, Tensor | None]:
