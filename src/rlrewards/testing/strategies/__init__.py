@@ -1,0 +1,1 @@
+"""Hypothesis strategies for what rewards and objectives are given."""

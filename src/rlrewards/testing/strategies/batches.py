@@ -1,0 +1,41 @@
+"""Samples and batches for any reward: the pieces that rewards look for, put together at random."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+
+from rlrewards.core import Sample
+from rlrewards.testing.subject import Subject
+
+PIECES = (
+    *("<think>", "</think>", "<answer>", "</answer>", "## Thinking\n", "## Final Response\n\n"),
+    *("### Assessment\n", "### Final Answer\n", "\\boxed{B}", "\\boxed{4}", "The answer is 4."),
+    *("(B)", "A: 5", "#### 4", "1. add\n", "- halve\n", "Step 2: check\n", "First, we"),
+    *("a b c ", "\n", "\r\n", "", "\x00", "\ud800", "ß", "\u3000", "½"),
+)
+OPTIONS = {"A": "4", "B": "five"}
+
+
+def completions() -> st.SearchStrategy[str]:
+    """Draw texts made of tags, headings, answers, steps and odd characters, or any short text."""
+    pieces = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
+    return pieces | st.text(max_size=20)
+
+
+def samples(subject: Subject) -> st.SearchStrategy[Sample]:
+    """Draw samples that a subject can be asked about: of two prompts, with token ids."""
+    everything = subject.takes_everything
+    return st.builds(
+        Sample,
+        completions(),
+        reference=st.sampled_from(["4", "B", ["5", "4"], None] if everything else ["4", "B"]),
+        prompt=st.none() if everything else st.just("2 + 2"),
+        token_ids=st.lists(st.integers(0, 5), max_size=40),
+        options=st.sampled_from([None, OPTIONS]) if everything else st.none(),
+        group=st.sampled_from(["p", "q"]),
+    )
+
+
+def batches(subject: Subject, *, max_size: int = 6) -> st.SearchStrategy[list[Sample]]:
+    """Draw batches of none to a few samples."""
+    return st.lists(samples(subject), max_size=max_size)
