@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+collect_ignore = ["compile_programs.py"]  # a script: it needs Triton, and no interpreter of it
+
 
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:

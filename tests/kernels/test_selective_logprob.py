@@ -1,9 +1,6 @@
 # ruff: noqa: N806
 import math
-import os
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -551,39 +548,6 @@ class TestLaunchers:
         programs.write_gradient(logits, labels, lse, entropy, torch.ones(3), None, out, **settings)
         assert out.isnan().all(1).tolist() == [False, True, False]
         assert not out[::2].isnan().any()
-
-    def test_compiled_for_a_gpu(self, programs, tmp_path):
-        """The interpreter accepts programs that the compiler does not; it needs no GPU."""
-        ptxas = Path(sys.modules["triton"].__file__).parent / "backends/nvidia/bin/ptxas"
-        if not ptxas.exists():
-            pytest.skip("this Triton brings no compiler for NVIDIA GPUs")
-        environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-        done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", COMPILE], env=environment, capture_output=True
-        )
-        assert done.returncode == 0, done.stderr.decode()[-2000:]
-
-
-COMPILE = """
-import triton
-from triton.backends.compiler import GPUTarget
-from triton.compiler import ASTSource
-from rlrewards.kernels.programs import selective_logprob as programs
-
-KINDS = dict.fromkeys("lse entropy logp grad_logp grad_entropy".split(), "*fp32") | dict(
-    logits="*bf16", out="*bf16", labels="*i64", mask="*u8", V="i32", chunks="i32",
-    temperature="fp32", inverse_temperature="fp32", cap="fp32", inverse_cap="fp32")
-for program in (programs._statistics, programs._gradient):
-    for on in (False, True):
-        fixed = dict(CAPPED=on, MASKED=on, ENTROPY=on, ELSEWHERE=on, BLOCK=4096)
-        if not on:
-            fixed |= dict(mask=None, V=1)
-        names = program.arg_names
-        signature = {n: "constexpr" if n in fixed else KINDS[n] for n in names}
-        constants = {(names.index(n),): value for n, value in fixed.items() if n in names}
-        source = ASTSource(fn=program, signature=signature, constexprs=constants)
-        triton.compile(source, target=GPUTarget("cuda", 90, 32), options={"num_warps": 8})
-"""
 
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row.name)
