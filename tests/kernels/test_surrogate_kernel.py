@@ -3,6 +3,7 @@
 
 import math
 from functools import partial
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ NAN, INF = math.nan, math.inf
 # Triton's interpreter runs the programs where there is no GPU.
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 on_the_cpu = pytest.mark.skipif(DEVICE != "cpu", reason="about CPU tensors")
+in_triton = pytest.mark.skipif(not find_spec("triton"), reason="about the program in Triton")
 
 RECIPES = {
     "grpo": {"low": 0.1, "high": 0.2},
@@ -116,6 +118,7 @@ def assert_close(found, expected, *, rtol=2e-6, grad_rtol=None):
         )
 
 
+@in_triton
 @pytest.mark.usefixtures("poisoned")
 class TestTheRecipes:
     @pytest.mark.parametrize("name", RECIPES)
@@ -205,6 +208,7 @@ class TestTheRecipes:
         assert_close(fused("grpo", arguments | ints), expected, rtol=0)
 
 
+@in_triton
 @pytest.mark.usefixtures("poisoned")
 class TestHostileNumbers:
     @pytest.mark.parametrize("name", RECIPES)
@@ -292,6 +296,7 @@ class TestHostileNumbers:
                 torch.testing.assert_close(found[key], value, equal_nan=True, msg=key)
 
 
+@in_triton
 @pytest.mark.usefixtures("poisoned")
 class TestBackward:
     @pytest.mark.parametrize("name", ["grpo", "cispo", "gspo"])
@@ -391,6 +396,7 @@ class TestBackward:
             loss.backward()
 
 
+@in_triton
 class TestMetrics:
     def test_what_the_caller_gives(self):
         inputs = MetricInputs(
@@ -495,6 +501,7 @@ def operands(*, wanted=True, metrics=True, kept=True, seed=19):
     return (*tokens, "clipped", "k3", 0.8, 1.2, INF, 0.1, wanted, metrics, kept)
 
 
+@in_triton
 class TestTheOperators:
     def test_forward(self):
         torch.library.opcheck(torch.ops.rlrewards.policy_loss, operands())
