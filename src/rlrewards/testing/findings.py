@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -18,7 +19,8 @@ class Outcome(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     STOPPED = "stopped"  # no answer in time; killed
-    SKIPPED = "skipped"
+    SKIPPED = "skipped"  # does not apply, or a fact is missing
+    UNREACHED = "not reached"  # the time for all checks was over
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,13 @@ class Report:
         return len(self.findings)
 
     def __str__(self) -> str:
-        tried = [finding for finding in self if finding.outcome is not Outcome.SKIPPED]
+        counts = Counter(finding.outcome for finding in self)
+        left = counts[Outcome.UNREACHED]
+        tried = len(self) - counts[Outcome.SKIPPED] - left
         head = (
-            f"{self.subject}: {len(tried)} checks, {len(self.failures)} failed, "
-            f"{len(self) - len(tried)} skipped (seed {self.seed})"
+            f"{self.subject}: {tried} checks, {len(self.failures)} failed, "
+            f"{counts[Outcome.SKIPPED]} skipped{f', {left} not reached' if left else ''} "
+            f"(seed {self.seed})"
         )
         return "\n".join([head, *map(str, self.failures)])
 
