@@ -5,12 +5,13 @@
 On a GPU where there is one, on the CPU otherwise. A kernel whose error against its oracle in
 float64 is above its tolerance, on small and odd shapes or on the shape that is timed, gets no time
 and makes the status 1. Beside each kernel its eager oracle in the same dtype, ``torch.compile`` of
-that, and peers that are installed: TRL's and Liger's functions of the same meaning. The time is
-that of the forward and, where there are gradients, the backward: the median of many, by CUDA events
-or the clock; memory is the peak above the inputs. GB/s count the bytes that have to be read and
-written at least, against a copy; TFLOP/s those of the matrix products, against one large product;
-both limits are measured in the same run. ``call`` is the time a call of an empty size takes in
-Python, launch included.
+that, and peers that are installed: TRL's and Liger's functions of the same meaning. ``error`` is
+how far the results of each are from that oracle at valid tokens, ``‖x − oracle‖ / ‖oracle‖``. The
+time is that of the forward and, where there are gradients, the backward: the median of many, by
+CUDA events or the clock; memory is the peak above the inputs. GB/s count the bytes that have to be
+read and written at least, against a copy; TFLOP/s those of the matrix products, against one large
+product; both limits are measured in the same run. ``call`` is the time a call of an empty size
+takes in Python, launch included.
 """
 
 from __future__ import annotations
@@ -115,10 +116,13 @@ def step(function: Callable[..., Any], inputs: Inputs, gradients: tuple[str, ...
 # Peers
 
 
-def trl_selective(logits: torch.Tensor, labels: torch.Tensor, **others: Any) -> torch.Tensor:
+def trl_selective(
+    logits: torch.Tensor, labels: torch.Tensor, mask: torch.Tensor, temperature: float, **_: Any
+) -> torch.Tensor:
+    """It gathers at every label, also at the −100 of a masked token."""
     from trl.trainer.utils import selective_log_softmax
 
-    return selective_log_softmax(logits, labels)
+    return selective_log_softmax(logits, labels.clamp(min=0), temperature, mask)
 
 
 def trl_linear(**inputs: Any) -> tuple[torch.Tensor, torch.Tensor]:
@@ -145,7 +149,7 @@ def liger_policy(**inputs: Any) -> torch.Tensor:
 PEERS: dict[str, dict[str, Callable[..., Any]]] = {
     "selective_logprob": {"TRL": trl_selective},
     "linear_logprob with entropy": {"TRL": trl_linear},
-    "grpo": {"Liger": liger_policy},
+    "policy_loss, grpo": {"Liger": liger_policy},
 }
 
 
@@ -176,6 +180,7 @@ class Line(NamedTuple):
     mib: float | None
     gigabytes: float | None
     teraflops: float | None
+    error: float | None = None
     note: str = ""
 
 
@@ -203,25 +208,46 @@ def measure(kernel: Kernel, shape: tuple[int, ...], clock: Clock) -> Iterator[Li
     except torch.OutOfMemoryError:
         over = 0.0  # the oracle in float64 does not fit; the small shapes have passed
     if not over <= 1.0:
-        yield Line(
-            kernel.name, shape, "ours", None, None, None, None, f"error {over:.1f}× too large"
-        )
+        yield nothing(kernel, shape, "ours", f"error {over:.1f}× too large")
         return
     inputs = kernel.make(shape, dtype, clock.device, 12)
+    try:
+        truth = outputs(kernel.oracle, inputs)
+    except torch.OutOfMemoryError:
+        truth = []
     for who, function in contenders(kernel, compile_too=clock.device == "cuda"):
         call = _bound(function, inputs, kernel.gradients)
         try:
+            error = difference(outputs(function, inputs), truth)
             peak = clock.peak(call)
             ms = clock.median(call)
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            yield Line(kernel.name, shape, who, None, None, None, None, reason[0][:60])
+            yield nothing(kernel, shape, who, reason[0][:60])
             continue
         bytes_moved, operations = kernel.bytes_moved(inputs), kernel.operations(inputs)
         yield Line(
             kernel.name, shape, who, ms, peak, bytes_moved / ms / 1e6,
-            operations / ms / 1e9 if operations else None,
+            operations / ms / 1e9 if operations else None, error,
         )  # fmt: skip
+
+
+def nothing(kernel: Kernel, shape: tuple[int, ...], who: str, why: str) -> Line:
+    return Line(kernel.name, shape, who, None, None, None, None, note=why)
+
+
+@torch.no_grad()
+def outputs(function: Callable[..., Any], inputs: Inputs) -> list[torch.Tensor]:
+    """Return what a function computes, of arrays over tokens the valid ones alone."""
+    out, valid = function(**inputs), inputs["mask"].flatten() != 0
+    found = [out] if isinstance(out, torch.Tensor) else [x for x in out if x is not None]
+    return [x.flatten()[valid] if x.numel() == len(valid) else x.flatten() for x in found]
+
+
+def difference(found: list[torch.Tensor], truth: list[torch.Tensor]) -> float | None:
+    """Return the largest relative error of what both have; None without a truth."""
+    pairs = [(x.double(), y.double()) for x, y in zip(found, truth, strict=False)]
+    return max((float((x - y).norm() / y.norm()) for x, y in pairs), default=None)
 
 
 def _multiplies(kernel: Kernel) -> bool:
@@ -256,8 +282,11 @@ def shown(line: Line, best: Limits) -> str:
     rate = f"{line.gigabytes:>9,.1f}{100 * line.gigabytes / best.gigabytes:>6.0f}%"
     if line.teraflops is not None:
         rate += f"{line.teraflops:>9.2f}{100 * line.teraflops / best.teraflops:>6.0f}%"
+    else:
+        rate += " " * 16
     peak = "" if line.mib is None else f"{line.mib:,.0f}"
-    return f"{head}{line.ms:>10.3f}{peak:>9} {rate}"
+    error = "" if line.error is None else f"{line.error:.0e}"
+    return f"{head}{line.ms:>10.3f}{peak:>9} {rate}{error:>8}"
 
 
 def plot(lines: list[Line], path: Path) -> None:
@@ -311,7 +340,10 @@ def main() -> int:
     where = torch.cuda.get_device_name() if clock.device == "cuda" else platform.machine()
     say(f"{where}, torch {torch.__version__}, {datetime.date.today()}, commit {commit()}")
     say(f"copy {best.gigabytes:,.0f} GB/s, product {best.teraflops:,.2f} TFLOP/s, both measured\n")
-    say(f"{'':4}{'shape':>18} {'':14}{'ms':>10}{'MiB':>9} {'GB/s':>9}{'':7}{'TFLOP/s':>9}")
+    say(
+        f"{'':4}{'shape':>18} {'':14}{'ms':>10}{'MiB':>9} {'GB/s':>9}{'':7}"
+        f"{'TFLOP/s':>9}{'':7}{'error':>8}"
+    )
     failed, lines = False, []
     for kernel in kernels():
         if args.only and not any(part in kernel.name for part in args.only):
