@@ -9,11 +9,15 @@ def test_my_reward():
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import Any
 
 _MODULE_OF = {
     "ATTACKS": "attacks",
     "Attack": "attack",
+    "Audit": "audit",
+    "AuditReport": "audit_report",
     "Broken": "subject",
     "Effort": "law",
     "Finding": "findings",
@@ -21,20 +25,26 @@ _MODULE_OF = {
     "LAWS": "laws",
     "Law": "law",
     "NotApplicable": "law",
+    "OBJECTIVE_LAWS": "laws.objectives",
+    "Objective": "objective",
     "Outcome": "findings",
     "Report": "findings",
     "Subject": "subject",
     "Trial": "attack",
     "attack": "attack",
+    "audit": "audit",
+    "check_objective": "objective",
     "check_reward": "check",
     "law": "law",
     "subject": "subject",
 }
 
-__all__ = [*_MODULE_OF]
+__all__ = [*_MODULE_OF, "strategies"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "strategies":
+        return importlib.import_module(f"{__name__}.strategies")
     if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = getattr(importlib.import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
@@ -43,4 +53,15 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULE_OF])
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """Some names are those of submodules, too; importing these must not hide the names."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _MODULE_OF and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -69,7 +69,8 @@ class Finding:
         }
 
     def __str__(self) -> str:
-        lines = [f"{self.subject}: {self.group} “{self.check}” {self.outcome}: {self.why}"]
+        why = printable(self.why)
+        lines = [f"{printable(self.subject)}: {self.group} “{self.check}” {self.outcome}: {why}"]
         if self.broken:
             lines.append(f"  {self.statement}")
         for index, sample in enumerate(self.samples):
@@ -149,6 +150,17 @@ def _brief(sample: Sample) -> dict[str, str]:
         fields["token_ids"] = f"<{len(sample.token_ids):,} ids>"
     return {name: cut(value if name == "token_ids" else repr(value)) for name, value in
             fields.items()}  # fmt: skip
+
+
+def printable(text: str) -> str:
+    r"""Return text in one line, what cannot be seen or steers a terminal written as an escape.
+
+    >>> printable("a\tb\x1b[31m")
+    'a\\tb\\x1b[31m'
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def cut(value: object) -> str:

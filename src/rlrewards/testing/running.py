@@ -16,7 +16,7 @@ import pickle
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -99,7 +99,7 @@ def run_loaded(
     seconds: float = math.inf,
     load_seconds: float = 60.0,
     on_plan: Callable[[list[Planned]], None] | None = None,
-) -> Iterator[Finding]:
+) -> Generator[Finding]:
     """Yield the finding of each job that `load()` returns; it is called in the child, too.
 
     What the child prints goes nowhere. `load` must return the same jobs each time.
