@@ -1,7 +1,8 @@
-"""The command `rlrewards`: score a file of completions with a stack of rewards.
+"""The command `rlrewards`: score a file of completions with a stack of rewards, or audit rewards.
 
-Errors are one line on standard error. Exit status: 0; 1 when a row is broken in a strict run;
-2 for a wrong call or a file that cannot be used; 130 when stopped with Ctrl-C.
+Errors are one line on standard error. Exit status: 0; 1 when a row is broken in a strict run, or an
+audit found something; 2 for a wrong call or a file that cannot be used; 130 when stopped with
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,7 +16,17 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 import typer
 
 from rlrewards import __version__
+from rlrewards.audit_command import audit
 from rlrewards.columns import Columns
+from rlrewards.command_options import (
+    CompletionColumn,
+    GroupColumn,
+    OptionsColumn,
+    PromptColumn,
+    ReferenceColumn,
+    TokenIdsColumn,
+    TruncatedColumn,
+)
 from rlrewards.outputs import PartialFile
 from rlrewards.progress import ScoringProgress, one_line, say
 from rlrewards.scoring_run import BrokenRowError, ScoringRun, require_column_names
@@ -31,6 +42,7 @@ EXIT_INTERRUPTED = 130
 TRACEBACK_VARIABLE = "RLREWARDS_TRACEBACK"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
+app.command()(audit)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,14 +95,6 @@ def _root(
 # The options of `rlrewards score`
 
 
-def _column(what: str, default: str) -> Any:
-    return typer.Option(
-        metavar="NAME",
-        help=f"Column with {what} (default: {default}).",
-        rich_help_panel="Columns",
-    )
-
-
 def _output_option(help_text: str, *names: str, **more: Any) -> Any:
     return typer.Option(*names, help=help_text, rich_help_panel="Output", **more)
 
@@ -107,24 +111,13 @@ File: TypeAlias = Annotated[
 StackFile: TypeAlias = Annotated[
     str, typer.Option(metavar="TOML", help="Stack of rewards.", show_default=False)
 ]
-CompletionColumn: TypeAlias = Annotated[str | None, _column("the completion", "completion")]
-ReferenceColumn: TypeAlias = Annotated[str | None, _column("the gold answer", "reference")]
-OptionsColumn: TypeAlias = Annotated[
-    str | None, _column("the texts of a multiple-choice question", "options")
-]
-PromptColumn: TypeAlias = Annotated[str | None, _column("the prompt", "prompt, else question")]
-GroupColumn: TypeAlias = Annotated[
-    str | None,
-    _column("the group of a completion, where a reward compares them", "group, else prompt"),
-]
-TokenIdsColumn: TypeAlias = Annotated[
-    str | None, _column("the token ids of the completion", "token_ids")
-]
-TruncatedColumn: TypeAlias = Annotated[
-    str | None, _column("whether the completion hit the length limit", "truncated")
-]
 LabelColumn: TypeAlias = Annotated[
-    str | None, _column("whether the completion is right; adds a confusion table", "none")
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Column with whether the completion is right; adds a confusion table (default: none).",
+        rich_help_panel="Columns",
+    ),
 ]
 By: TypeAlias = Annotated[
     str | None,

@@ -118,6 +118,21 @@ class Subject:
         """Return what a verifier says of an answer and a reference."""
         return bool(self.reward(answer, reference))
 
+    def said(self, answer: str, reference: str) -> bool:
+        """Do the same, told to whoever watches; what is raised is `Broken`.
+
+        Raises:
+            Broken: the function raised.
+        """
+        pair = [Sample(answer, reference)]
+        if self.watch is not None:
+            self.watch(pair)
+        try:
+            return self.agrees(answer, reference)
+        except Exception as error:
+            text = " ".join(str(error).split())[:200]
+            raise Broken(f"raised {type(error).__name__}: {text}", pair) from error
+
     def with_reward(self, reward: Any) -> Subject:
         """Return the same subject for another function, say the same one unpickled."""
         return replace(self, reward=reward)
@@ -234,28 +249,21 @@ def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]
 
 
 def _as_it_likes(found: Subject) -> Subject:
-    """TRL's own functions take chat messages, many of its users' take text: the one that works."""
+    """Most users' functions take text, TRL's own take chat messages: the one that works.
+
+    Text goes first. What takes messages cannot index text by `"content"`, but what takes text may
+    well look for a word in a list of messages, and never find it.
+    """
     probe = [Sample("4", "4", "2 + 2", token_ids=[1])]
-    talking = replace(found, conversational=True)
-    for candidate in (talking, found):
+    for candidate in (found, replace(found, conversational=True)):
         try:
             candidate.raw(probe)
         except (TypeError, KeyError, IndexError, AttributeError):
             continue
         except Exception:
-            break
+            return candidate
         return candidate
-    return talking if _fails_on_type(found, probe) else found
-
-
-def _fails_on_type(found: Subject, probe: Sequence[Sample]) -> bool:
-    try:
-        found.raw(probe)
-    except (TypeError, KeyError, IndexError, AttributeError):
-        return True
-    except Exception:
-        return False
-    return False
+    return found
 
 
 def _accepted(

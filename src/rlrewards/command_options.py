@@ -1,0 +1,33 @@
+"""Options that several commands share: which column of a file is what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeAlias
+
+import typer
+
+
+def _column(what: str, default: str) -> Any:
+    return typer.Option(
+        metavar="NAME",
+        help=f"Column with {what} (default: {default}).",
+        rich_help_panel="Columns",
+    )
+
+
+CompletionColumn: TypeAlias = Annotated[str | None, _column("the completion", "completion")]
+ReferenceColumn: TypeAlias = Annotated[str | None, _column("the gold answer", "reference")]
+OptionsColumn: TypeAlias = Annotated[
+    str | None, _column("the texts of a multiple-choice question", "options")
+]
+PromptColumn: TypeAlias = Annotated[str | None, _column("the prompt", "prompt, else question")]
+GroupColumn: TypeAlias = Annotated[
+    str | None,
+    _column("the group of a completion, where a reward compares them", "group, else prompt"),
+]
+TokenIdsColumn: TypeAlias = Annotated[
+    str | None, _column("the token ids of the completion", "token_ids")
+]
+TruncatedColumn: TypeAlias = Annotated[
+    str | None, _column("whether the completion hit the length limit", "truncated")
+]
