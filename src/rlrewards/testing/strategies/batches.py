@@ -5,21 +5,11 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from rlrewards.core import Sample
+from rlrewards.testing.strategies.completions import PIECES as PIECES
+from rlrewards.testing.strategies.completions import completions
 from rlrewards.testing.subject import Subject
 
-PIECES = (
-    *("<think>", "</think>", "<answer>", "</answer>", "## Thinking\n", "## Final Response\n\n"),
-    *("### Assessment\n", "### Final Answer\n", "\\boxed{B}", "\\boxed{4}", "The answer is 4."),
-    *("(B)", "A: 5", "#### 4", "1. add\n", "- halve\n", "Step 2: check\n", "First, we"),
-    *("a b c ", "\n", "\r\n", "", "\x00", "\ud800", "ß", "\u3000", "½"),
-)
 OPTIONS = {"A": "4", "B": "five"}
-
-
-def completions() -> st.SearchStrategy[str]:
-    """Draw texts made of tags, headings, answers, steps and odd characters, or any short text."""
-    pieces = st.lists(st.sampled_from(PIECES), max_size=8).map("".join)
-    return pieces | st.text(max_size=20)
 
 
 def samples(subject: Subject) -> st.SearchStrategy[Sample]:
