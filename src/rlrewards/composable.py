@@ -204,18 +204,18 @@ class Each(Composable):
 @overload
 def reward(
     function: RewardLike, *, name: str = ..., bounds: tuple[float, float] = ..., grouped: bool = ...
-) -> Reward: ...
+) -> Composable: ...
 @overload
 def reward(
     *, name: str = ..., bounds: tuple[float, float] = ..., grouped: bool = ...
-) -> Callable[[RewardLike], Reward]: ...
+) -> Callable[[RewardLike], Composable]: ...
 def reward(
     function: RewardLike | None = None,
     *,
     name: str = "",
     bounds: tuple[float, float] = UNBOUNDED,
     grouped: bool = False,
-) -> Reward | Callable[[RewardLike], Reward]:
+) -> Composable | Callable[[RewardLike], Composable]:
     """Give a function of the batch the operators of a reward; usable as a decorator.
 
     Args:

@@ -315,7 +315,9 @@ class Stack(Composable):
             verdicts=verdicts_of(self, batch),
             dense=dense,
             gammas=gammas,
-            nested={name: result.nested for name, result in by_name.items() if result.nested},
+            nested={
+                name: result.nested for name, result in by_name.items() if result.nested is not None
+            },
             fingerprint=self.fingerprint(),
             step=step,
         )

@@ -290,7 +290,7 @@ class TestGazalFormat:
             (
                 ("plan",),
                 ValueError,
-                "unknown part 'plan'; allowed: think, assessment, final_answer",
+                "parts holds 'plan'; allowed: think, assessment, final_answer",
             ),
             ((), ValueError, "one or more"),
             (("think", "think"), ValueError, "different"),

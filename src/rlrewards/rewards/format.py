@@ -255,7 +255,7 @@ class GazalFormat(_Form):
         for part in parts:
             if part not in get_args(Part):
                 raise ValueError(
-                    f"GazalFormat: unknown part {part!r}; allowed: {', '.join(get_args(Part))}"
+                    f"GazalFormat: parts holds {part!r}; allowed: {', '.join(get_args(Part))}"
                 )
         object.__setattr__(self, "parts", parts)
         require_bool(self, "prefilled_think")

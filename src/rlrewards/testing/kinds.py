@@ -57,6 +57,14 @@ _KINDS_OF: dict[str, tuple[str, ...]] = {
     "ChainOfDraft": ("reasoning",),
     "Stack": ("stack",),
 }
+# Class of this library -> the form that it asks for; see `definitions.FORMS`.
+_FORM_OF = {
+    "ThinkFormat": "think",
+    "ThinkAnswerFormat": "think_answer",
+    "TagCount": "tags",
+    "HuatuoFormat": "huatuo",
+    "GazalFormat": "gazal",
+}
 
 
 def checked_kinds(kind: str | Iterable[str] | None) -> frozenset[str]:
@@ -104,7 +112,11 @@ def facts_of(reward: object) -> dict[str, Any]:
     """
     if not _own_class(reward) or not is_dataclass(reward):
         return {}
-    return {item.name: getattr(reward, item.name) for item in fields(reward)}
+    facts = {item.name: getattr(reward, item.name) for item in fields(reward)}
+    form = _FORM_OF.get(_own_class(reward))
+    if form is not None:
+        facts["form"] = form + ("_strict" if facts.get("mode") == "strict" else "")
+    return facts
 
 
 def _own_class(reward: object) -> str:

@@ -31,6 +31,7 @@ class Broken(AssertionError):  # noqa: N818  (a law is broken)
         why: What happened and what should have, in one sentence.
         samples: The batch, or the part of it that shows it.
         scores: What the reward gave those samples.
+        case: What shows it where that is no samples: the tensors of an objective, as text.
     """
 
     def __init__(
@@ -38,9 +39,11 @@ class Broken(AssertionError):  # noqa: N818  (a law is broken)
         why: str,
         samples: Sequence[Sample] = (),
         scores: Sequence[float | None] = (),
+        case: str = "",
     ) -> None:
         super().__init__(why)
         self.why, self.samples, self.scores = why, tuple(samples), tuple(scores)
+        self.case = case
 
 
 @dataclass(frozen=True)
