@@ -36,6 +36,7 @@ class Finding:
         why: What happened, or why it was skipped.
         samples: The smallest batch that shows it.
         scores: What the reward gave them.
+        case: What shows it where that is no samples: the tensors of an objective, as text.
         seconds: How long the check took; not compared.
     """
 
@@ -47,6 +48,7 @@ class Finding:
     why: str = ""
     samples: tuple[Sample, ...] = ()
     scores: tuple[float | None, ...] = ()
+    case: str = field(default="", kw_only=True)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -65,6 +67,7 @@ class Finding:
             "why": self.why,
             "samples": [shown_fields(sample) for sample in self.samples],
             "scores": [*self.scores],
+            "case": self.case,
             "seconds": round(self.seconds, 3),
         }
 
@@ -77,6 +80,7 @@ class Finding:
             score = f"  → {self.scores[index]}" if index < len(self.scores) else ""
             given = ", ".join(f"{name}={value}" for name, value in _brief(sample).items())
             lines.append(f"  {given}{score}")
+        lines += [f"  {line}" for line in self.case.splitlines()]
         return "\n".join(lines)
 
 

@@ -144,6 +144,7 @@ def finding_of(subject: Subject, check: Check, effort: Effort) -> Finding:
             broken.samples if broken else (),
             broken.scores if broken else (),
             time.monotonic() - begun,
+            case=broken.case if broken else "",
         )
 
     try:
