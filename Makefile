@@ -1,6 +1,7 @@
 # Every target sets itself up on a machine with only Python and make; a second run starts at once.
 #   make demo   score completions, train a tiny model, leave a picture
 #   make test   every test but the slow ones        make test-all  those too
+#   make audit  every law and attack on every preset and example stack
 PYTHON ?= python3
 TORCH  ?= torch==2.13.0
 VENV   ?= .venv
@@ -12,7 +13,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test test-all coverage bench fuzz gpu lint format docs install clean
+.PHONY: demo test test-all coverage audit bench fuzz gpu lint format docs install clean
 
 demo: $(DEV)
 	$(BIN)/rlrewards score examples/data/completions.jsonl --stack examples/stacks/hybrid.toml \
@@ -28,6 +29,13 @@ test-all: $(DEV)
 coverage: $(DEV)
 	$(PYTEST) -m "not slow" --doctest-modules --cov --cov-report=term-missing:skip-covered \
 	    --cov-fail-under=95 src/rlrewards tests
+
+PRESETS := thesis_hybrid gazal_r1 dapo demystify_long_cot open_r1 deepseek_r1 kimi_k15 huatuo_o1
+
+audit: $(DEV)
+	mkdir -p runs
+	$(BIN)/rlrewards audit $(PRESETS:%=rlrewards.presets:%) examples/stacks/*.toml \
+	    --seconds 900 --report runs/audit.html --json runs/audit.json
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/repetition.py

@@ -270,7 +270,8 @@ def _markdown(report: AuditReport) -> Iterator[str]:
     if report.failures:
         yield "\n## What failed\n"
     for finding in report.failures:
-        yield f"### {_code(finding.subject)}: {finding.group} “{finding.check}” {finding.outcome}\n"
+        name = _code(_shown(finding.subject))
+        yield f"### {name}: {finding.group} “{finding.check}” {finding.outcome}\n"
         yield f"{_code(finding.statement)}\n"
         text = "\n".join([what(finding), *case_lines(finding)])
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))

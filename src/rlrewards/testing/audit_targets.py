@@ -49,9 +49,11 @@ class Targets:
         found: list[Subject] = []
         for target in self.targets:
             name, reward = self._loaded(target)
+            name = _new(name, {known.name for known in found})
             for one in (self._whole(name, reward), *self._parts(name, reward)):
                 if not any(same_reward(one.reward, known.reward) for known in found):
-                    found.append(_renamed(one, {known.name for known in found}))
+                    name_of_one = _new(one.name, {known.name for known in found})
+                    found.append(replace(one, name=name_of_one))
         return found
 
     def _loaded(self, target: Any) -> tuple[str, Any]:
@@ -162,10 +164,10 @@ def same_reward(one: Any, other: Any) -> bool:
         return False
 
 
-def _renamed(one: Subject, taken: set[str]) -> Subject:
-    """Return a subject with a name that no other has."""
-    names = (one.name, *(f"{one.name} ({n})" for n in range(2, len(taken) + 2)))
-    return replace(one, name=next(name for name in names if name not in taken))
+def _new(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken."""
+    names = (name, *(f"{name} ({n})" for n in range(2, len(taken) + 2)))
+    return next(name for name in names if name not in taken)
 
 
 def _stack(path: str) -> Stack:
