@@ -24,6 +24,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,14 +34,14 @@ from typing import Any
 from peers.peer import MODULES, load, use_checkouts
 from peers.sources import Unavailable
 
+from rlrewards.testing.attack import Attack, Trial
 from rlrewards.testing.attacks import ATTACKS
 from rlrewards.testing.findings import Finding, cut
 from rlrewards.testing.law import Effort
-from rlrewards.testing.laws import LAWS, edges, execution
+from rlrewards.testing.laws import LAWS
 from rlrewards.testing.running import run
 from rlrewards.testing.subject import Subject
 
-CHECKS = tuple(dict.fromkeys((*LAWS, *edges.LAWS, *execution.LAWS, *ATTACKS)))
 # Laws that hold rewards to the conventions of this library; others never promised these.
 OURS_ALONE = ("inside bounds", "pickles", "same in another process")
 SHOWN_CHARACTERS = 90
@@ -51,11 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.inside:
         return _inside(options, checkouts)
     libraries = []
-    for name in options.peer or MODULES:
-        print(f"{name} …", flush=True)
-        library = _outside(name, options)
-        libraries.append(library)
-        print(_summary(library), flush=True)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        for library in pool.map(partial(_outside, options=options), options.peer or MODULES):
+            libraries.append(library)
+            print(_summary(library), flush=True)
     result = {
         "date": time.strftime("%Y-%m-%d"),
         "python": platform.python_version(),
@@ -92,6 +94,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help="a check that is silent for so long is stopped")  # fmt: skip
     parser.add_argument("--seconds", type=float, default=900.0,
                         help="when the audit of one library is to be over")  # fmt: skip
+    parser.add_argument("--attack-seconds", type=float, default=20.0, metavar="SECONDS",
+                        help="after these an attack tries nothing more")  # fmt: skip
+    parser.add_argument("--jobs", type=int, default=1, help="libraries audited at a time")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -115,7 +120,8 @@ def _outside(name: str, options: argparse.Namespace) -> dict[str, Any]:
         command = [sys.executable, str(Path(__file__).resolve()), "--inside", name,
                    "--file", str(file), "--examples", str(options.examples),
                    "--seed", str(options.seed), "--patience", str(options.patience),
-                   "--seconds", str(options.seconds)]  # fmt: skip
+                   "--seconds", str(options.seconds),
+                   "--attack-seconds", str(options.attack_seconds)]  # fmt: skip
         for key, values in (("function", options.function), ("check", options.check)):
             command += [part for value in values for part in (f"--{key}", value)]
         for key, path in options.checkout:
@@ -172,9 +178,10 @@ def _inside(options: argparse.Namespace, checkouts: dict[str, Path]) -> int:
 
 
 def _findings(subjects: Iterable[Subject], options: argparse.Namespace) -> Iterator[Finding]:
+    attacks = [Bounded(attack, options.attack_seconds) for attack in ATTACKS]
     checks = [
         check
-        for check in CHECKS
+        for check in (*LAWS, *attacks)
         if check.name not in OURS_ALONE and (not options.check or check.name in options.check)
     ]
     jobs = [(subject, check) for subject in subjects for check in checks
@@ -185,6 +192,41 @@ def _findings(subjects: Iterable[Subject], options: argparse.Namespace) -> Itera
         yield finding
         if time.monotonic() > ends:
             return
+
+
+@dataclass(frozen=True)
+class Bounded:
+    """An attack that tries nothing more after some seconds: a slow verifier is asked for hours."""
+
+    attack: Attack
+    seconds: float
+    group: str = "attack"
+
+    @property
+    def name(self) -> str:
+        """A few words."""
+        return self.attack.name
+
+    @property
+    def statement(self) -> str:
+        """What should hold."""
+        return self.attack.statement
+
+    def applies_to(self, subject: Subject) -> bool:
+        """Whether it is about rewards like this one."""
+        return self.attack.applies_to(subject)
+
+    def check(self, subject: Subject, effort: Effort) -> None:
+        """Raise what the attack raises, of the trials for which there was time."""
+        ends = time.monotonic() + self.seconds
+
+        def trials(asked: Subject) -> Iterator[Trial]:
+            for trial in self.attack.trials(asked):
+                yield trial
+                if time.monotonic() > ends:
+                    return
+
+        replace(self.attack, trials=trials).check(subject, effort)
 
 
 def _shown(finding: Finding) -> dict[str, Any]:

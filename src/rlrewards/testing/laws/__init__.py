@@ -3,11 +3,14 @@
 from rlrewards.testing.law import Law
 from rlrewards.testing.laws import (
     accuracy,
+    edges,
     every,
+    execution,
     forms,
     lengths,
     parameters,
     reasoning,
+    relations,
     repetition,
     stacks,
     verifier,
@@ -15,9 +18,12 @@ from rlrewards.testing.laws import (
 
 LAWS: tuple[Law, ...] = (
     *every.LAWS,
+    *execution.LAWS,
     *parameters.LAWS,
+    *edges.LAWS,
     *accuracy.LAWS,
     *verifier.LAWS,
+    *relations.LAWS,
     *lengths.LAWS,
     *repetition.LAWS,
     *forms.LAWS,
