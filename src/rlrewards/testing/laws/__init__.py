@@ -8,7 +8,6 @@ from rlrewards.testing.laws import (
     execution,
     forms,
     lengths,
-    parameters,
     reasoning,
     relations,
     repetition,
@@ -19,7 +18,6 @@ from rlrewards.testing.laws import (
 LAWS: tuple[Law, ...] = (
     *every.LAWS,
     *execution.LAWS,
-    *parameters.LAWS,
     *edges.LAWS,
     *accuracy.LAWS,
     *verifier.LAWS,
