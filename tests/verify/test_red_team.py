@@ -82,6 +82,8 @@ COMPLETIONS_NOT_EQUAL = [
     (r"$\boxed{6}00$", "6"),
     (r"$x\ne\boxed{6}$", "6"),
     (r"not \boxed{6}", "6"),
+    (r"The answer is not $\boxed{6}$.", "6"),
+    (r"It is not \(\boxed{6}\).", "6"),
     (r"$\boxed{6}^2$", "6"),
     (r"\boxed{Yes} or \boxed{No}", "Yes"),
     ("<answer>5</answer><answer >6</answer>", "5"),

@@ -23,6 +23,7 @@ _FLAT_BOX = re.compile(rf"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)({_BRACES})?", re.
 ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
 _BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_DENIES = (" not $", "\nnot $", " not \\(", "\nnot \\(")
 _NEVER_BEFORE = frozenset("$([{=:")
 _NEVER_BEHIND = frozenset("$. \n,)]};")
 _OPENS_FORMULA = ("\\(", "\\[")
@@ -42,6 +43,8 @@ def first_box(completion: str, start: int, stop: int) -> int:
 def is_touched(completion: str, outer: Span) -> bool:
     """Whether a sign, a digit or an operator makes another number of what is in the box."""
     start, stop = outer
+    if completion.endswith(_DENIES, 0, start):
+        return True
     closes_formula = completion.startswith(_CLOSES_FORMULA, stop)
     if closes_formula and completion.endswith(_OPENS_FORMULA, 0, start):
         return False  # a formula of its own
