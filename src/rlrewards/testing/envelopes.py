@@ -6,12 +6,17 @@ form that earns a right answer most.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from rlrewards.testing.problems import Problem, problems_for
+from rlrewards.testing.problems import CHOICES, PROBLEMS, Problem, problems_for
 from rlrewards.testing.subject import Subject
 
 REASONING = "I read the question, take what is given, and work the answer out"
+# Where forms are compared they are of one length, so that the shortest does not win.
+TOKEN_IDS = tuple(range(8))
+_BOX = "$\\boxed{{answer}}$"
+_MARK = re.compile(r"</?\w+>|^#{2,3} [A-Z][A-Za-z ]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -22,12 +27,41 @@ class Envelope:
     template: str
 
     def wrap(self, answer: str, reasoning: str = REASONING) -> str:
-        """Return a completion.
+        r"""Return a completion.
 
-        >>> Envelope("boxed", "So \\\\boxed{answer}.".replace("{answer}", "{{answer}}")).name
-        'boxed'
+        >>> Envelope("boxed", "{reasoning}: \\boxed{{answer}}").wrap("4", "2 + 2")
+        '2 + 2: \\boxed{4}'
         """
-        return self.template.replace("{answer}", answer).replace("{reasoning}", reasoning)
+        before, _, after = self.template.partition("{reasoning}")
+        if not after:
+            return before.replace("{answer}", answer)
+        return before + reasoning + after.replace("{answer}", answer)
+
+    def unboxed(self) -> Envelope:
+        r"""Return the same form without its own box, for answers that bring theirs.
+
+        >>> Envelope("boxed", "It is $\\boxed{{answer}}$.").unboxed().template
+        'It is {answer}.'
+        """
+        return Envelope(self.name, self.template.replace(_BOX, "{answer}"))
+
+    def answered(self, answer: str) -> str:
+        """Return what stands behind the reasoning, with an answer in it.
+
+        >>> Envelope("hashes", "{reasoning}.\\n#### {answer}").answered("4")
+        '.\\n#### 4'
+        """
+        return self.template.rpartition("{reasoning}")[2].replace("{answer}", answer)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether braces or tags say where the answer ends."""
+        return _BOX in self.template or "</answer>" in self.template
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """The tags and headings of the form, in order."""
+        return tuple(_MARK.findall(self.template))
 
 
 ENVELOPES = (
@@ -51,18 +85,49 @@ ENVELOPES = (
         "<think>\n{reasoning}.\n</think>\n### Assessment\n\nIt is as the question says.\n\n"
         "### Final Answer\n\n$\\boxed{{answer}}$",
     ),
+    Envelope("prefilled", "{reasoning}.\n</think>\nThe answer is $\\boxed{{answer}}$."),
+    Envelope("prefilled, answer", "{reasoning}.\n</think>\n<answer>\n{answer}\n</answer>"),
+    Envelope("bare", "{answer}"),
 )
 
 
-def best_envelope(subject: Subject, problem: Problem | None = None) -> Envelope:
+def best_envelope(
+    subject: Subject, problem: Problem | None = None, *, closed: bool = False
+) -> Envelope:
     """Return the form in which a right answer earns most; the first of several.
+
+    With `closed` it is the first of them that says where the answer ends, if any does: what stands
+    behind the sentence of an answer is not a part of it.
 
     >>> import rlrewards as rr
     >>> from rlrewards.testing.subject import subject
     >>> best_envelope(subject(rr.Accuracy() + rr.HuatuoFormat())).name
     'headings'
     """
-    problem = problem or problems_for(subject)[0]
-    scores = subject([problem.sample(form.wrap(problem.right)) for form in ENVELOPES])
-    known = [(score, -index) for index, score in enumerate(scores) if score is not None]
-    return ENVELOPES[-max(known)[1]] if known else ENVELOPES[0]
+    return _best(subject, problem or problems_for(subject)[0], closed)[1]
+
+
+def best_form(subject: Subject) -> tuple[Problem, Envelope]:
+    """Return the form that earns most, and a question for it: a number's or a letter's.
+
+    >>> import rlrewards as rr
+    >>> from rlrewards.testing.subject import subject
+    >>> best_form(subject(rr.GazalFormat()))[1].name
+    'clinical'
+    """
+    problems = (problems_for(subject)[0], PROBLEMS[0], CHOICES[0])
+    found = [(problem, *_best(subject, problem)) for problem in problems]
+    problem, _, form = max(found, key=lambda item: item[1])
+    return problem, form
+
+
+def _best(subject: Subject, problem: Problem, closed: bool = False) -> tuple[float, Envelope]:
+    texts = [form.wrap(problem.right) for form in ENVELOPES]
+    scores = subject([problem.sample(text, token_ids=TOKEN_IDS) for text in texts])
+    known = [
+        (score, closed and ENVELOPES[index].is_closed, -index)
+        for index, score in enumerate(scores)
+        if score is not None
+    ]
+    score, _, index = max(known, default=(float("-inf"), False, 0))
+    return score, ENVELOPES[-index]
