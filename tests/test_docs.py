@@ -57,6 +57,37 @@ def test_every_public_kernel_has_a_line_in_docs_and_changelog():
         assert getattr(kernels, name).__doc__
 
 
+def test_every_public_name_of_testing_has_a_line_in_docs_and_changelog():
+    testing = pytest.importorskip("rlrewards.testing", reason="needs Hypothesis")
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in testing.__all__:
+        assert re.search(rf"\b{name}\b", page), f"{name} is not in docs/testing.md"
+        assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
+        assert hasattr(testing, name)
+
+
+def test_the_page_of_tests_names_every_kind():
+    from rlrewards.testing import KINDS
+
+    page = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+    for name in KINDS:
+        assert f"`{name}`" in page, name
+
+
+def test_the_page_of_the_command_line_names_every_option():
+    from typer.main import get_command
+
+    from rlrewards.cli import app
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    for command in get_command(app).commands.values():
+        for parameter in command.params:
+            for option in parameter.opts:
+                if option.startswith("--") and option != "--help":
+                    assert f"`{option}" in page or f"{option} " in page, option
+
+
 def test_the_tables_of_the_readme_name_every_reward():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     for name, module in rr._MODULE_OF.items():

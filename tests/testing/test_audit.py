@@ -262,7 +262,7 @@ def test_a_crash_while_loading_is_told(tmp_path):
 def test_the_time_is_kept_and_what_was_not_reached_is_said(tmp_path):
     path = tmp_path / "audited_slow.py"
     path.write_text("import time\ndef f(batch):\n    time.sleep(30)\n    return [0.0]*len(batch)\n")
-    report = audit(f"{path}:f", seconds=3.0, **QUICK)
+    report = audit(f"{path}:f", seconds=8.0, **QUICK)
     assert [str(one.outcome) for one in report] == ["not reached", "not reached"]
     assert report.ok
     assert "2 not reached" in report.headline()
