@@ -8,6 +8,7 @@ PyTorch is imported when a strategy is drawn from, not before.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -120,6 +121,13 @@ def shapes(
     *, rows: tuple[int, int] = (1, 4), columns: tuple[int, int] = (1, 4)
 ) -> st.SearchStrategy[tuple[int, int]]:
     """Draw a number of completions and of tokens."""
+    return _shapes(rows, columns)
+
+
+@functools.lru_cache(maxsize=1000)
+def _shapes(
+    rows: tuple[int, int], columns: tuple[int, int]
+) -> st.SearchStrategy[tuple[int, int]]:
     return st.tuples(st.integers(*rows), st.integers(*columns))
 
 
@@ -132,6 +140,13 @@ def grids(
     >>> find(grids((2,), -8, 8), lambda x: bool((x < 0).any())).tolist()
     [0.0, -0.125]
     """
+    return _grid(tuple(shape), low, high, over, dtype)
+
+
+@functools.lru_cache(maxsize=1000)  # Hypothesis checks a new strategy, which takes longer than it
+def _grid(
+    shape: tuple[int, ...], low: int, high: int, over: int, dtype: str
+) -> st.SearchStrategy[Tensor]:
     size = math.prod(shape)
 
     def build(cells: list[int]) -> Tensor:
@@ -154,7 +169,11 @@ def masks(
     >>> find(masks(2, 3), lambda mask: not mask.all()).int().tolist()
     [[1, 1, 1], [1, 1, 0]]
     """
-    shortest = 0 if empty_rows else min(1, columns)
+    return _masks(rows, columns, 0 if empty_rows else min(1, columns), holes)
+
+
+@functools.lru_cache(maxsize=1000)
+def _masks(rows: int, columns: int, shortest: int, holes: bool) -> st.SearchStrategy[Tensor]:
 
     def build(hole: list[int], missing: list[int]) -> Tensor:
         import torch
@@ -189,15 +208,7 @@ def reward_rows(
 
     With `missing` some are NaN: no opinion.
     """
-    known = st.sampled_from((0.0, 1.0, 0.5, -1.0, 0.25))
-    cell = st.one_of(known, known, known, st.just(math.nan)) if missing else known
-
-    def build(cells: list[float]) -> Tensor:
-        import torch
-
-        return torch.tensor(cells, dtype=torch.float64).to(_dtype(dtype))
-
-    return st.lists(cell, min_size=rows, max_size=rows).map(build)
+    return _picked((rows,), (0.0, 1.0, 0.5, -1.0, 0.25) + (math.nan,) * missing, dtype)
 
 
 def with_padding(batch: TokenBatch, junk: float, *, width: int = 0) -> TokenBatch:
@@ -314,10 +325,10 @@ def _cells(
 ) -> st.SearchStrategy[Any]:
     """Draw one tensor, given those before it."""
     if name in LOGPS and extreme:
-        return _extremes(shape, dtype)
+        return _picked(shape, EXTREME, dtype)
     if name in LOGPS and name != "logp":
         near = batch.get("logp")
-        offset = grids(shape, -8, 7, dtype="float64").map(lambda x: x + 1 / 16)
+        offset = grids(shape, -8, 7).map(lambda x: x + 1 / 16)
         if near is None:
             return offset.map(lambda x: (x - 1).to(_dtype(dtype)))
         return offset.map(lambda x: (near.double() + x).to(_dtype(dtype)))
@@ -338,7 +349,10 @@ def _cells(
     return grids(shape, -16, 16, dtype=dtype)
 
 
-def _extremes(shape: Sequence[int], dtype: str) -> st.SearchStrategy[Tensor]:
+@functools.lru_cache(maxsize=1000)
+def _picked(
+    shape: tuple[int, ...], choices: tuple[float, ...], dtype: str
+) -> st.SearchStrategy[Tensor]:
     size = math.prod(shape)
 
     def build(cells: list[float]) -> Tensor:
@@ -346,7 +360,7 @@ def _extremes(shape: Sequence[int], dtype: str) -> st.SearchStrategy[Tensor]:
 
         return torch.tensor(cells, dtype=torch.float64).reshape([*shape]).to(_dtype(dtype))
 
-    return st.lists(st.sampled_from(EXTREME), min_size=size, max_size=size).map(build)
+    return st.lists(st.sampled_from(choices), min_size=size, max_size=size).map(build)
 
 
 def _dtype(name: str) -> torch.dtype:
