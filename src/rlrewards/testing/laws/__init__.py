@@ -3,6 +3,7 @@
 from rlrewards.testing.law import Law
 from rlrewards.testing.laws import (
     accuracy,
+    configuration,
     edges,
     every,
     execution,
@@ -18,6 +19,7 @@ from rlrewards.testing.laws import (
 LAWS: tuple[Law, ...] = (
     *every.LAWS,
     *execution.LAWS,
+    *configuration.LAWS,
     *edges.LAWS,
     *accuracy.LAWS,
     *verifier.LAWS,

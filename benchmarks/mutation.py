@@ -1,0 +1,224 @@
+"""How many mutants of the rewards and of the stack do the laws of `rlrewards.testing` kill?
+
+    python benchmarks/mutation.py [--only FILE ...] [--every K] [--out FOLDER]
+
+Each mutant is one small change to one source file (see `mutants.py`). It runs in a process of its
+own, where the changed source stands in for the module, and every law that applies is tried on the
+rewards that the module is about, our example-based tests on none. A mutant is killed when a law
+breaks or hangs; one that cannot be imported counts for neither side. What survives is printed with
+the explanation that `mutation_survivors.toml` gives, or with none.
+
+The law that compares with another process is left out: the other process has the unchanged module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.abc
+import importlib.machinery
+import json
+import multiprocessing
+import os
+import sys
+import time
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from mutants import Mutant, mutants
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "src" / "rlrewards"
+EXPLAINED = Path(__file__).with_name("mutation_survivors.toml")
+# Which rewards a file is about, by the names of their classes.
+ABOUT = {
+    "rewards/accuracy.py": ("Accuracy",),
+    "rewards/choice_accuracy.py": ("ChoiceAccuracy",),
+    "rewards/correctness.py": ("Accuracy", "CosineLength", "GroupLength"),
+    "rewards/cosine_length.py": ("CosineLength",),
+    "rewards/format.py": (
+        *("ThinkFormat", "ThinkAnswerFormat", "TagCount", "HuatuoFormat", "GazalFormat"),
+    ),
+    "rewards/group_length.py": ("GroupLength",),
+    "rewards/lengths.py": ("SoftOverlong", "CosineLength", "GroupLength"),
+    "rewards/reasoning.py": ("ReasoningSteps", "ChainOfDraft"),
+    "rewards/repetition.py": ("RepetitionPenalty", "DenseRepetition"),
+    "rewards/soft_overlong.py": ("SoftOverlong",),
+    "stack.py": ("Stack",),
+}
+LEFT_OUT = ("same in another process",)
+SECONDS = 90.0
+
+
+class _Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module another source."""
+
+    def __init__(self, name: str, source: str) -> None:
+        self.name, self.source = name, source
+
+    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
+        if name != self.name:
+            return None
+        return importlib.machinery.ModuleSpec(name, self, origin=f"mutant of {name}")
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self.source, f"<mutant of {self.name}>", "exec"), module.__dict__)
+
+
+def module_name(file: str) -> str:
+    return "rlrewards." + file.removesuffix(".py").replace("/", ".")
+
+
+def try_laws(file: str, source: str, examples: int, sender: Any) -> None:
+    """In a child: put the mutant in place, and send which law it breaks, or that it survives."""
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 1)
+        os.dup2(nothing.fileno(), 2)
+    try:
+        sys.meta_path.insert(0, _Stand(module_name(file), source))
+        sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests" / "rewards")]
+        from our_rewards import REWARDS, STACKS
+
+        from rlrewards.testing.law import Effort
+        from rlrewards.testing.laws import LAWS
+        from rlrewards.testing.running import finding_of
+        from rlrewards.testing.subject import subject
+    except Exception as error:
+        sender.send(("not importable", f"{type(error).__name__}: {error}"))
+        return
+    about = [r for r in (*REWARDS, *STACKS) if type(r).__name__ in ABOUT[file]]
+    effort = Effort(examples=examples)
+    laws = [law for law in reversed(LAWS) if law.name not in LEFT_OUT]
+    laws.sort(key=lambda law: "bounded" in law.name)
+    for law in laws:
+        for reward in about:
+            told = subject(reward)
+            if law.applies_to(told):
+                finding = finding_of(told, law, effort)
+                if finding.broken:
+                    sender.send(("killed", law.name))
+                    return
+    sender.send(("survived", ""))
+
+
+def judged(job: tuple[str, Mutant, int]) -> tuple[str, str]:
+    """Run one mutant in a child; what hangs is killed, in both senses."""
+    file, mutant, examples = job
+    context = multiprocessing.get_context("fork")
+    receiver, sender = context.Pipe(duplex=False)
+    child = context.Process(target=try_laws, args=(file, mutant.source, examples, sender))
+    child.start()
+    sender.close()
+    try:
+        outcome: tuple[str, str] = (
+            receiver.recv() if receiver.poll(SECONDS) else ("killed", "it hangs")
+        )
+    except EOFError:
+        outcome = ("killed", "the process died")
+    child.kill()
+    child.join()
+    return outcome
+
+
+def preload() -> None:
+    """Load what every child needs, and nothing of the library."""
+    import hypothesis
+    import hypothesis.strategies
+    import numpy
+    import rapidfuzz
+
+    assert hypothesis and numpy and rapidfuzz
+    assert not any(name.startswith("rlrewards") for name in sys.modules)
+
+
+def run(
+    files: Sequence[str], every: int, examples: int, workers: int
+) -> Iterator[tuple[str, Mutant, str, str]]:
+    """Yield each mutant with its outcome."""
+    jobs = [
+        (file, mutant, examples)
+        for file in files
+        for mutant in [*mutants((SOURCE / file).read_text(encoding="utf-8"))][::every]
+    ]
+    with ThreadPoolExecutor(workers) as pool:
+        for (file, mutant, _), (outcome, law) in zip(jobs, pool.map(judged, jobs), strict=True):
+            yield file, mutant, outcome, law
+
+
+def explanations() -> dict[str, dict[str, str]]:
+    """Return why a mutant survives, by file and key."""
+    if not EXPLAINED.exists():
+        return {}
+    return tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="*", default=[*ABOUT], choices=[*ABOUT], metavar="FILE")
+    parser.add_argument("--every", type=int, default=1, help="take every K-th mutant only")
+    parser.add_argument("--examples", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    preload()
+    begun = time.monotonic()
+    why = explanations()
+    tally: dict[str, Counter[str]] = {file: Counter() for file in arguments.only}
+    laws: Counter[str] = Counter()
+    survivors: list[dict[str, str]] = []
+    for file, mutant, outcome, law in run(
+        arguments.only, arguments.every, arguments.examples, arguments.workers
+    ):
+        tally[file][outcome] += 1
+        if outcome == "killed":
+            laws[law] += 1
+        if outcome == "survived":
+            reason = why.get(file, {}).get(mutant.key, "")
+            survivors.append({"file": file, "line": str(mutant.line), "kind": mutant.kind,
+                              "mutant": mutant.key, "why": reason})  # fmt: skip
+            print(f"survived {file}:{mutant.line} [{mutant.kind}] {mutant.key}  {reason}",
+                  flush=True)  # fmt: skip
+    lines = table(tally, survivors, laws)
+    lines.append(f"\n{time.monotonic() - begun:.0f} s")
+    print("\n".join(lines))
+    if arguments.out:
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        (arguments.out / "mutation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        (arguments.out / "mutation.json").write_text(
+            json.dumps({"files": tally, "laws": laws, "survivors": survivors}, indent=1,
+                       ensure_ascii=False) + "\n", encoding="utf-8")  # fmt: skip
+    unexplained = [one for one in survivors if not one["why"]]
+    return int(bool(unexplained))
+
+
+def table(
+    tally: dict[str, Counter[str]], survivors: list[dict[str, str]], laws: Counter[str]
+) -> list[str]:
+    """Return the lines of the report."""
+    total: Counter[str] = sum(tally.values(), Counter())
+    lines = ["| file | mutants | killed | survived | share |", "|---|---|---|---|---|"]
+    for file, found in [*tally.items(), ("all", total)]:
+        tried = found["killed"] + found["survived"]
+        share = f"{found['killed'] / tried:.1%}" if tried else "–"
+        lines.append(f"| {file} | {tried} | {found['killed']} | {found['survived']} | {share} |")
+    lines += ["", f"{total['not importable']} mutants could not be imported and are not counted.", ""]
+    lines += ["| law | mutants it was the first to kill |", "|---|---|"]
+    lines += [f"| {law} | {count} |" for law, count in laws.most_common()]
+    if survivors:
+        lines += ["", "| survivor | kind | why |", "|---|---|---|"]
+        lines += [
+            f"| `{one['file']}` {one['mutant'].replace('|', '¦')} | {one['kind']} | "
+            f"{one['why'] or 'not explained'} |"
+            for one in survivors
+        ]
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
