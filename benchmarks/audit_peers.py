@@ -15,6 +15,7 @@ that was found, and what it earned. With `--out` it is written as Markdown and, 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -31,6 +32,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import hypothesis
+from hypothesis import strategies
 from peers.peer import MODULES, load, use_checkouts
 from peers.sources import Unavailable
 
@@ -66,6 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seed": options.seed,
         "libraries": libraries,
     }
+    result["libraries"] = libraries = _with_those_of_before(libraries, options)
     print("\n" + "\n\n".join(_plain(row) for row in _rows(libraries)))
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
@@ -73,6 +77,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = markdown(result).encode("utf-8", "backslashreplace").decode()
         (options.out / "audit.md").write_text(text, encoding="utf-8")
     return 0
+
+
+def _with_those_of_before(
+    libraries: list[dict[str, Any]], options: argparse.Namespace
+) -> list[dict[str, Any]]:
+    """Return the libraries with those that the output folder holds of an earlier run."""
+    file = options.out / "audit.json" if options.out and options.peer else None
+    before = json.loads(file.read_text())["libraries"] if file and file.exists() else []
+    found = {library["name"]: library for library in (*before, *libraries)}
+    return [found[name] for name in MODULES if name in found]
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -83,7 +97,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
                         help=f"one of {', '.join(MODULES)}; all by default")  # fmt: skip
     parser.add_argument("--checkout", action="append", default=[], type=_named_folder,
                         metavar="NAME=FOLDER", help="a checkout of a library")  # fmt: skip
-    parser.add_argument("--out", type=Path, help="folder for audit.md and audit.json")
+    parser.add_argument("--out", type=Path,
+                        help="folder for audit.md and audit.json; with --peer what it holds of "
+                        "other libraries is kept")  # fmt: skip
     parser.add_argument("--function", action="append", default=[], metavar="TEXT",
                         help="only functions whose name begins with this")  # fmt: skip
     parser.add_argument("--check", action="append", default=[], metavar="NAME",
@@ -172,9 +188,19 @@ def _inside(options: argparse.Namespace, checkouts: dict[str, Path]) -> int:
             "functions": [subject.name for subject in chosen],
             "left_out": [*peer.left_out],
         })  # fmt: skip
+        _load_what_is_loaded_late()
         for finding in _findings(chosen, options):
             write(_shown(finding))
     return 0
+
+
+def _load_what_is_loaded_late() -> None:
+    """Make the first answer as fast as the next: a check is not to wait for imports."""
+    hypothesis.find(strategies.lists(strategies.text()), bool)
+    with contextlib.suppress(ImportError):
+        from math_verify import parse, verify
+
+        verify(parse("\\boxed{\\frac{1}{2}}"), parse("It is $x^2 = 4$, so 0.5."))
 
 
 def _findings(subjects: Iterable[Subject], options: argparse.Namespace) -> Iterator[Finding]:

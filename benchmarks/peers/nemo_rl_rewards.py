@@ -57,7 +57,7 @@ class Shaping:
         import torch
 
         batch = {
-            "total_reward": torch.zeros(len(completions)),
+            "total_reward": torch.zeros(len(completions), dtype=torch.float64),
             "message_log": [
                 [{"role": "assistant", "token_ids": torch.tensor(ids, dtype=torch.long)}]
                 for ids in completion_ids

@@ -105,7 +105,8 @@ class Managed:
         )
         thread.start()
         thread.join()
-        return [float(value) for value in found[0]]
+        # The manager divides tensors: seven digits are all there is.
+        return [round(float(value), 6) for value in found[0]]
 
     async def _scores(self, batch: list[list[int]]) -> list[Any]:
         manager = self.new()

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from rlrewards.testing.law import NotApplicable, ensure, law
+from rlrewards.testing.law import NotApplicable, law
 from rlrewards.testing.sized import least_of, sized
 from rlrewards.testing.subject import Broken, Subject
 
@@ -27,25 +27,39 @@ LENGTHS = (0, 1, 2, 3, 10, 90, 100, 250)
 )
 def _refused_early(subject: Subject) -> None:
     remake = _remake(subject)
-    for changed in _edges(subject):
-        try:
-            reward = remake(**changed)
-        except (ValueError, TypeError, AssertionError):
+    broken = [
+        found
+        for changed in _edges(subject)
+        for found in [_broken_by(subject, changed, remake)]
+        if found is not None
+    ]
+    if broken:
+        why = "; ".join(found.why for found in broken)
+        raise Broken(why, broken[0].samples, broken[0].scores)
+
+
+def _broken_by(
+    subject: Subject, changed: dict[str, int], remake: Callable[..., Any]
+) -> Broken | None:
+    """Return what goes wrong with changed parameters that are accepted."""
+    try:
+        reward = remake(**changed)
+    except (ValueError, TypeError, AssertionError):
+        return None
+    facts = {**subject.facts, **changed}
+    made = dataclasses.replace(subject, reward=reward, facts=facts)
+    said = ", ".join(f"{name}={value}" for name, value in changed.items())
+    for n in LENGTHS:
+        if n < least_of(subject):
             continue
-        facts = {**subject.facts, **changed}
-        made = dataclasses.replace(subject, reward=reward, facts=facts)
-        said = ", ".join(f"{name}={value}" for name, value in changed.items())
-        for n in LENGTHS:
-            if n < least_of(subject):
-                continue
-            sample = sized(made, n, right=True)
-            try:
-                score = made.score(sample)
-            except Broken as broken:
-                raise Broken(f"with {said}: {broken.why}", [sample]) from broken
-            punished = n == 0 and "overlong" in subject.kinds and score is not None and score < 0
-            ensure(not punished, f"with {said}: scored {score:g} for no token at all",
-                   [sample], [score])  # fmt: skip
+        sample = sized(made, n, right=True)
+        try:
+            score = made.score(sample)
+        except Broken as broken:
+            return Broken(f"with {said}: {broken.why}", [sample])
+        if n == 0 and "overlong" in subject.kinds and score is not None and score < 0:
+            return Broken(f"with {said}: scored {score:g} for no token at all", [sample], [score])
+    return None
 
 
 def _edges(subject: Subject) -> Iterator[dict[str, int]]:
