@@ -460,6 +460,17 @@ def test_each_law_on_rows_can_be_broken(name, reward):
     assert law_called(name, rows).check(subject(plain)) == "3 of 3 rows"
 
 
+def test_what_one_check_lets_a_reward_change_is_whole_for_the_next():
+    rows = rows_of("a", "b", labels=[True, False])
+    for law in row_laws(rows):
+        if law.name == "mutates nothing":
+            with pytest.raises(Broken, match="changed its samples"):
+                law.check(subject(overwrites))
+        else:
+            law.check(subject(overwrites))
+    assert not any(item.sample.extra for item in rows.items)
+
+
 def out_of_bounds(batch):
     return [2.0] * len(batch)
 

@@ -120,7 +120,7 @@ class RowLaw:
 
     def _broken(self, subject: Subject, items: Sequence[Item]) -> Broken | None:
         try:
-            self.body(subject, [copy.deepcopy(item.sample) for item in items])
+            self.body(subject, _samples(items))
         except Broken as broken:
             return broken
         return None
@@ -160,6 +160,11 @@ def chunks(items: Sequence[Item], subject: Subject) -> Iterator[list[Item]]:
         yield chunk
 
 
+def _samples(items: Sequence[Item]) -> list[Sample]:
+    """Return copies, so that a reward which changes its samples does not change the next check."""
+    return [copy.deepcopy(item.sample) for item in items]
+
+
 def require_usable(subject: Subject, rows: Rows) -> None:
     """Raise `NotApplicable` when the reward raises whatever row it is asked about.
 
@@ -168,7 +173,7 @@ def require_usable(subject: Subject, rows: Rows) -> None:
     why = ""
     for item in rows.items[:PROBED_ROWS]:
         try:
-            subject([item.sample])
+            subject(_samples([item]))
         except Broken as broken:
             why = broken.why
         else:
@@ -265,7 +270,7 @@ class RightAboveWrong:
             if (right or wrong) and time.monotonic() > ends:
                 break
             try:
-                scores = subject([item.sample for item in chunk])
+                scores = subject(_samples(chunk))
             except Broken:
                 continue  # another law tells
             for score, item in zip(scores, chunk, strict=True):
