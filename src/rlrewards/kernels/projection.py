@@ -120,7 +120,7 @@ class Head:
             old, more = torch.exp2(peak - new), torch.exp2(here - new)
             if entropy:  # Σ 2^(x − new)·(x − new), from the old peak and from that of the tile
                 moment = old * (moment + total * _finite(peak - new)) + more * (
-                    _sum_of_products(exps, x) + sums * (here - new)
+                    _sum_of_products_(x, exps) + sums * (here - new)
                 )
             total = old * total + more * sums
             peak = new
@@ -281,12 +281,14 @@ class Gradients(NamedTuple):
     bias: Tensor | None
 
 
-def _sum_of_products(exps: Tensor, x: Tensor) -> Tensor:
-    """``Σ e·x`` of each row; 0 · −inf, of a token that cannot be, is 0."""
-    found: Tensor = torch.linalg.vecdot(exps, x)
-    if found.isnan().any():
-        found = torch.linalg.vecdot(exps, x.clamp(min=torch.finfo(x.dtype).min))
-    return found
+def _sum_of_products_(x: Tensor, exps: Tensor) -> Tensor:
+    """``Σ x·e`` of each row, written over x; 0 · −inf, of a token that cannot be, is 0.
+
+    A product in memory of its own, as ``vecdot`` makes it, is a tile more, of which the allocator
+    kept several in some processes.
+    """
+    found = x.mul_(exps).sum(1)
+    return x.masked_fill_(exps == 0, 0.0).sum(1) if found.isnan().any() else found
 
 
 def _finite(x: Tensor) -> Tensor:
