@@ -27,5 +27,6 @@ def samples(subject: Subject) -> st.SearchStrategy[Sample]:
 
 
 def batches(subject: Subject, *, max_size: int = 6) -> st.SearchStrategy[list[Sample]]:
-    """Draw batches of none to a few samples."""
-    return st.lists(samples(subject), max_size=max_size)
+    """Draw batches of a few samples, or of none for a reward that promises to take them."""
+    least = 0 if subject.takes_everything else 1
+    return st.lists(samples(subject), min_size=least, max_size=max_size)
