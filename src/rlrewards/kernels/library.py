@@ -37,10 +37,44 @@ def register(
     for key in ("CPU", "CUDA"):
         LIBRARY.impl(name, compute, key)  # type: ignore[no-untyped-call]
     torch.library.register_fake(f"rlrewards::{name}", fake, lib=LIBRARY)
+    operator = getattr(torch.ops.rlrewards, name).default
     if backward is not None:
-        torch.library.register_autograd(
-            f"rlrewards::{name}", backward, setup_context=save, lib=LIBRARY
-        )
+        assert save is not None
+        differentiable = _differentiable(operator, backward, save)
+        LIBRARY.impl(name, differentiable, "Autograd", with_keyset=True)  # type: ignore[no-untyped-call]
     OPERATORS.append(name)
-    operator: Callable[..., Any] = getattr(torch.ops.rlrewards, name).default
-    return operator
+    found: Callable[..., Any] = operator
+    return found
+
+
+def _differentiable(
+    operator: Any, backward: Callable[..., Any], save: Callable[..., None]
+) -> Callable[..., Any]:
+    """What ``torch.library.register_autograd`` makes, which asks the schema about every argument.
+
+    In each call, for their defaults: half of the time of a call with twenty. Ours have none.
+    """
+
+    class Node(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: Any, *arguments: Any) -> Any:
+            *inputs, below = arguments
+            with torch._C._AutoDispatchBelowAutograd():
+                output = operator.redispatch(below, *inputs)
+            save(ctx, tuple(inputs), output)
+            return output
+
+        @staticmethod
+        def backward(ctx: Any, *upstreams: Any) -> tuple[Any, ...]:
+            return *backward(ctx, *upstreams), None
+
+    Node.__name__ = f"{operator._opname}_node"
+
+    def call(keys: torch._C.DispatchKeySet, *inputs: Any) -> Any:
+        below = keys & torch._C._after_autograd_keyset
+        if torch.is_grad_enabled() and torch._C._any_requires_grad(*inputs):
+            return Node.apply(*inputs, below)  # type: ignore[no-untyped-call]
+        with torch._C._AutoDispatchBelowAutograd():
+            return operator.redispatch(below, *inputs)
+
+    return call
