@@ -34,7 +34,7 @@ class Effort:
 
     examples: int = 30
     seed: int = 0
-    seconds: float = 5.0
+    seconds: float = 10.0
     patience_seconds: float = 20.0
 
 
@@ -120,16 +120,20 @@ def _search(body: Body, subject: Subject, strategy: SearchStrategy[Any], effort:
     from hypothesis import HealthCheck, Phase, Verbosity
 
     ends = time.monotonic() + effort.seconds
-    broken = False
+    smallest: Broken | None = None
 
     def attempt(case: Any) -> None:
-        nonlocal broken
-        if not broken and time.monotonic() > ends:
+        nonlocal smallest, ends
+        if time.monotonic() > ends:
+            if smallest is not None:
+                raise _EnoughError
             return
         try:
             body(subject, case)
-        except Broken:
-            broken = True
+        except Broken as broken:
+            if smallest is None:
+                ends = time.monotonic() + effort.seconds  # for making it small
+            smallest = broken
             raise
 
     settings = hypothesis.settings(
@@ -146,7 +150,15 @@ def _search(body: Body, subject: Subject, strategy: SearchStrategy[Any], effort:
     test = hypothesis.seed(effort.seed)(settings(hypothesis.given(strategy)(attempt)))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", hypothesis.errors.HypothesisWarning)
-        test()
+        try:
+            test()
+        except _EnoughError:
+            assert smallest is not None
+            raise smallest from None
+
+
+class _EnoughError(BaseException):
+    """Ends the search for a smaller case; no Exception, which Hypothesis would take for a case."""
 
 
 def ensure(

@@ -56,6 +56,9 @@ HOSTILE = (
     "**" * 10**5,
     "\n#### " * 10**5,
     "9" * 10**5,
+    *("a" * 60 + "!", "x" * 60 + "y", " " * 60 + ".", "1" * 60 + "a", "ab" * 40 + "c"),
+    "<think>" + "a " * 60 + "<think",
+    "(" * 60 + "1" + ")" * 59,
     "\\boxed{9^{9^{9^9}}}",
     "<answer>9**9**9**9</answer>",
     "<think>a</think>\n\\boxed{10000000000!}",
@@ -85,7 +88,7 @@ def finite_or_none(subject: Subject, batch: Batch) -> None:
     """`Subject.__call__` refuses what is not finite."""
     scores = subject(batch)
     for sample, score in zip(batch, scores, strict=True):
-        negative = score == 0 and math.copysign(1, score or 0.0) < 0
+        negative = score == 0 and math.copysign(1, score) < 0
         ensure(not negative, "returned −0.0, which prints and hashes oddly", [sample], [score])
     if subject.signature == "rlrewards":
         for sample, raw in zip(batch, subject.raw(batch), strict=True):

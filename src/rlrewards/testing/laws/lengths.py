@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
 
-from rlrewards.core import Sample
+from rlrewards.core import Sample, is_grouped
 from rlrewards.testing import definitions
 from rlrewards.testing.law import NotApplicable, ensure, law
-from rlrewards.testing.sized import least_of, limit_of, sized
+from rlrewards.testing.sized import answer_of, least_of, limit_of, problem_of, sized
 from rlrewards.testing.subject import Broken, Subject
 
 CLOSE = 1e-9
@@ -266,7 +267,110 @@ def _is_the_group_reward(subject: Subject, group: list[tuple[str, int, bool]]) -
             )  # fmt: skip
 
 
+@law(
+    "A group is the sample's `group`, or else its prompt; a sample with neither is refused, and so "
+    "is a length that nobody told how to count.",
+    kinds=["length", "group_length"],
+    name="what is not known is asked for",
+)
+def _asks(subject: Subject) -> None:
+    if not subject.takes_everything or not hasattr(subject.reward, "length"):
+        raise NotApplicable("it is no length reward of this library")
+    ids = (1, 2, 3)
+    problem = problem_of(subject)
+    answer = answer_of(problem, right=True)
+    whole = Sample("well, " + answer, problem.right, "6 · 7", token_ids=ids, group="p")
+    if "group_length" in subject.kinds:
+        ensure(is_grouped(subject.reward), "it compares within a group and does not say so")
+        shorter = replace(whole, token_ids=(1,), completion=answer)
+        pair = [whole, shorter]
+        by_prompt = [replace(sample, group=None) for sample in pair]
+        apart = [by_prompt[0], replace(by_prompt[1], prompt="7 · 6")]
+        ensure(subject(by_prompt) == subject(pair), "prompts are no groups to it", by_prompt)
+        ensure(subject(apart) == [0.0, 0.0], "two prompts are one group to it", apart)
+        named = [replace(whole, prompt=None), replace(shorter, group="q", prompt=None)]
+        ensure(subject(named) == [0.0, 0.0], "two groups are one to it", named)
+        _is_refused(subject, replace(whole, group=None, prompt=None), "neither group nor prompt")
+    untold = replace(whole, token_ids=None)
+    if subject.facts.get("length") is None:
+        _is_refused(subject, untold, "no token ids")
+    else:
+        subject([untold])
+
+
+def _is_refused(subject: Subject, sample: Sample, what: str) -> None:
+    try:
+        score = subject.reward([sample])
+    except ValueError as error:
+        ensure("sample 0" in str(error), f"{what}: refused without saying which: {error}")
+        return
+    raise Broken(f"{what}: scored {score} where a ValueError was due", [sample], score)
+
+
+@law(
+    "`length=` counts as it says: words by white space, or what a function returns, which must be "
+    "a whole number of at least 0; token ids win over both.",
+    kinds=["length", "group_length"],
+    name="lengths are counted as told",
+)
+def _counted(subject: Subject) -> None:
+    if not is_dataclass(subject.reward) or not hasattr(subject.reward, "length"):
+        raise NotApplicable("it has no length=")
+    reward: Any = subject.reward
+    problem = problem_of(subject)
+    answer = answer_of(problem, right=True)
+    short, long = (
+        Sample(text, problem.right, "6 · 7", token_ids=range(n), group="p")
+        for n, text in ((1, answer), (4, f"well  well\nwell, {answer} "))
+    )
+    told = subject([short, long])
+    plain = [replace(sample, token_ids=None) for sample in (short, long)]
+
+    def counting(length: Any) -> Any:
+        made: Any = replace(reward, length=length)
+        return made
+
+    for length in ("words", _words):
+        scores = counting(length)(plain)
+        ensure(scores == told, f"length={length} gives {scores}, token ids {told}", plain, scores)
+    odd = counting(_one)([short, long])
+    ensure(odd == told, "token ids do not win over length=", [short, long], odd)
+    for wrong in (_negative, _broken_number, _truth):
+        try:
+            found = counting(wrong)(plain)
+        except TypeError:
+            continue
+        raise Broken(f"length= returned {wrong('')!r}, and it scored {found}", plain, found)
+    counting(_nothing)(plain)
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def _one(text: str) -> int:
+    return 1
+
+
+def _nothing(text: str) -> int:
+    return 0
+
+
+def _negative(text: str) -> int:
+    return -1
+
+
+def _broken_number(text: str) -> float:
+    return 2.0
+
+
+def _truth(text: str) -> bool:
+    return True
+
+
 LAWS = (
+    _asks,
+    _counted,
     _right_never_gains,
     _wrong_never_loses,
     _constant_beyond,

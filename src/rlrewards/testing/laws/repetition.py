@@ -151,9 +151,10 @@ def _case_folding(subject: Subject, units: list[int]) -> None:
     if subject.facts.get("unit") != "words":
         raise NotApplicable("it counts tokens")
     plain = sample_of(subject, [unit % 8 for unit in units])
-    loud = Sample(
-        "\n" + plain.completion.upper().replace(" ", "\t "), "4", "2 + 2", plain.token_ids
-    )
+    loud_words = [
+        word.upper() if place % 3 else word for place, word in enumerate(plain.completion.split())
+    ]
+    loud = Sample("\n" + "\t ".join(loud_words), "4", "2 + 2", plain.token_ids)
     scores = subject([plain, loud])
     ensure(scores[0] == scores[1], f"scored {scores[0]} and {scores[1]}", [plain, loud], scores)
 

@@ -241,11 +241,11 @@ def _weight_zero(subject: Subject, batch: Batch) -> None:
 @law("Totals lie within `bounds`, which are those of the parts, weighted.", kinds="stack",
      cases=_cases, name="bounds of the sum")  # fmt: skip
 def _bounds(subject: Subject, case: Case) -> None:
-    made = case.stack(subject)
-    low, high = made.bounds
-    for score in made(case.batch):
-        ensure(score is None or low - 1e-9 <= score <= high + 1e-9,
-               f"scored {score}, outside of ({low:g}, {high:g}): {made}", case.batch)  # fmt: skip
+    for made in (_stack(subject), case.stack(subject)):
+        low, high = made.bounds
+        for score in made(case.batch):
+            within = score is None or low - 1e-9 <= score <= high + 1e-9
+            ensure(within, f"scored {score}, outside of ({low:g}, {high:g}): {made}", case.batch)
     pair = Stack({"up": (2.0, reward(one, bounds=(-1.0, 3.0))),
                   "down": (-1.0, reward(one, name="two", bounds=(0.0, 1.0)))})  # fmt: skip
     ensure(pair.bounds == (-3.0, 6.0), f"bounds of 2·[−1, 3] − [0, 1] are {pair.bounds}")
