@@ -176,13 +176,12 @@ PIECES = {
     "dppo_kl": row("surrogate", rl.dppo_kl, waive=STOPPED),
     "gmpo": row("surrogate", rl.gmpo),
     "gspo": row("surrogate", rl.gspo),
-    "gspo_token": row("surrogate", rl.gspo_token, waive=STOPPED),
+    "gspo_token": row("surrogate", rl.gspo_token),
     "vespo": row("surrogate", rl.vespo, waive=STOPPED),
     "clip_cov": row(
         "surrogate",
         rl.clip_cov,
-        settings={"cov_low": 100.0, "cov_high": 101.0},
-        waive=WHOLE_BATCH,
+        settings={"cov_low": 100.0, "cov_high": 101.0},  # selects none: no random numbers
     ),
     "kl_cov": row(
         "surrogate",
@@ -212,7 +211,7 @@ PIECES = {
     "reinforce_pp_baseline": row(
         "advantage",
         rl.reinforce_pp_baseline,
-        waive=WHOLE_BATCH | {"identical rewards": "whitened over tokens afterwards"},
+        waive=WHOLE_BATCH,
     ),
     # returns
     "gae": row("returns", rl.gae, inputs=("bootstrap",)),
@@ -248,8 +247,7 @@ PIECES = {
     "kl_cov_selection": row("weight", rl.kl_cov_selection, waive=WHOLE_BATCH | TIES),
     "length_adaptive_lambda": row("weight", rl.length_adaptive_lambda),
     "row_weights": row("weight", rows_of_weights),
-    "informative": row("weight", rl.informative,
-                       waive={MIXES: "told by the other rewards of the prompt"}),
+    "informative": row("weight", rl.informative),
     # statistics
     "moments": row("statistic", of_moments),
     "combine_moments": row("statistic", lambda x, mask: tuple(
