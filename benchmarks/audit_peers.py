@@ -67,6 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rlrewards": metadata.version("rlrewards"),
         "examples": options.examples,
         "seed": options.seed,
+        "attack_seconds": options.attack_seconds,
+        "patience_seconds": options.patience,
         "libraries": libraries,
     }
     result["libraries"] = libraries = _with_those_of_before(libraries, options)
@@ -342,7 +344,9 @@ def markdown(result: dict[str, Any]) -> str:
         "# What the audit finds in the rewards of other libraries",
         "",
         f"`python benchmarks/audit_peers.py`, {result['date']}, Python {result['python']}, "
-        f"{result['examples']} examples for each law, seed {result['seed']}. Every function got "
+        f"{result['examples']} examples for each law, seed {result['seed']}, "
+        f"{result['attack_seconds']:g} s for each attack; a check that is silent for "
+        f"{result['patience_seconds']:g} s is stopped. Every function got "
         "the checks of its kind; none was written for a library. A broken law says that a property "
         "does not hold, not that it was promised.",
         "",
@@ -371,5 +375,14 @@ def _cell(text: str) -> str:
     return re.sub(r"([\\`*_$])(?!\|)", r"\\\1", escaped).replace("\n", " ")
 
 
+def _load_again() -> None:
+    """Load the library in a process that it started itself, where its modules are to be found."""
+    options = _options(sys.argv[1:])
+    with contextlib.suppress(Unavailable):
+        load(options.inside, {name: Path(folder) for name, folder in options.checkout})
+
+
 if __name__ == "__main__":
     sys.exit(main())
+elif __name__ == "__mp_main__" and "--inside" in sys.argv:
+    _load_again()
