@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from rlrewards.verify.parse import parse
 from rlrewards.verify.rationals import rational
-from rlrewards.verify.tree import Measure, Negative, Quotient, Ratio, Unparsed, walk
+from rlrewards.verify.tree import (
+    Measure,
+    Negative,
+    Number,
+    Power,
+    Product,
+    Quotient,
+    Ratio,
+    Unparsed,
+    walk,
+)
 
 
 def fmpq(value):
@@ -123,9 +133,16 @@ def test_digits_and_places():
     assert parse("1.5 million").place == 100_000
 
 
+def test_an_exponent_too_large_to_be_written_out_is_a_power():
+    power = Product((Number(fmpq(3)), Power(Number(fmpq(10)), Number(fmpq(-999_999)))))
+    assert parse("3e-999999") == power
+    assert rational(parse("1e5000")) == fmpq(10) ** 5_000
+    assert parse("1e" + "9" * 5_001).large
+
+
 @pytest.mark.parametrize(
     "text",
-    ["18 squared", "5 or", "1e999999", "--5", "1..2", "18 more", "(1", "$5 euros", "5 nineteen"],
+    ["18 squared", "5 or", "--5", "1..2", "18 more", "(1", "$5 euros", "5 nineteen"],
 )
 def test_what_is_no_number(text):
     assert isinstance(parse(text), Unparsed)

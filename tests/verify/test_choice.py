@@ -391,3 +391,50 @@ class TestVerdicts:
         assert wrong.status is rr.Status.DIFFERENT
         several = rr.grade('{"answer_choice": "A, B"}', "B", options=OPTIONS)
         assert several.status is rr.Status.NO_ANSWER
+
+    @pytest.mark.parametrize(
+        "completion",
+        [
+            "<answer>B. Insulin</answer>", "The answer is B. Insulin.", "The answer is B. Insulin",
+            "The answer is B.\nInsulin", "The answer is B\nInsulin.", "The answer is B. insulin!",
+            "The answer is (B). Insulin. It is first line.", "The answer is **B**. **Insulin**.",
+            "The answer is $B$. Insulin.", "Final answer: B. The insulin.", "My answer is B. Insuline.",
+            "Answer: option B. (Insulin)", "The answer is B because it is cheap. Insulin.",
+            "The answer is Metformin. Insulin.",
+        ],
+    )  # fmt: skip
+    def test_a_letter_before_another_options_text_is_no_answer(self, completion):
+        assert rr.grade(completion, "B", options=DRUGS).status is rr.Status.NO_ANSWER
+        assert rr.grade(completion, "A", options=DRUGS).status is rr.Status.NO_ANSWER
+
+    @pytest.mark.parametrize(
+        "completion",
+        [
+            "The answer is B. Insulin would be wrong because it is injected.",
+            "The answer is B. Insulin, on the other hand, is injected.",
+            "The answer is B. Insulin; it is injected.", "The answer is B. Not insulin.",
+            "The answer is B. Metformin.", "The answer is B.\nMetformin", "The answer is B. It is cheap.",
+            "The answer is B.\n\nInsulin\nis injected.", "The answer is B. It is cheap. Insulin.",
+            "The answer is B.\n\n**Insulin** is injected.", "The answer is B.", "The answer is B",
+            "The answer is Metformin. Metformin.", "The answer is Metformin. Insulin is injected.",
+        ],
+    )  # fmt: skip
+    def test_a_new_sentence_takes_nothing_back(self, completion):
+        verdict = rr.grade(completion, "B", options=DRUGS)
+        assert verdict
+        assert verdict.answer in ("B", "Metformin")
+
+    def test_texts_with_full_stops_and_none_at_all(self):
+        options = {"A": "E. coli", "B": "St. John's wort", "C": "1.5 mg. daily"}
+        for text in ("E. coli", "1.5 mg. daily"):
+            completion = f"The answer is B. {text}."
+            assert rr.grade(completion, "B", options=options).status is rr.Status.NO_ANSWER
+        assert rr.grade("The answer is B. St. John's wort.", "B", options=options)
+        assert rr.grade("The answer is B. Insulin.", "B", options=dict.fromkeys("AB", ""))
+        assert rr.Verifier(letters="AB").grade("The answer is B. Insulin.", "B")
+
+    @pytest.mark.parametrize("piece", ["Insulin. ", ". ", ".\n", "a" * 50, "**", "? "])
+    def test_what_follows_is_read_in_bounded_time(self, piece):
+        start = time.perf_counter()
+        rr.grade("The answer is B. " + piece * 30_000, "B", options=DRUGS)
+        assert time.perf_counter() - start < 1  # milliseconds, in fact

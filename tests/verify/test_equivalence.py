@@ -213,6 +213,80 @@ def test_more_items_than_can_be_matched_are_undecided():
     many = ", ".join(map(str, range(300)))
     other = ", ".join(map(str, range(1, 301)))
     assert status(many, other)[0] is Status.UNDECIDED
+    assert status("1, 2", many)[0] is Status.DIFFERENT
+    assert status(r"\{1, 2\}", rf"\{{{many}\}}")[0] is Status.DIFFERENT
+    assert status(r"\{1, 2\}", r"\{1" + ", 2" * 300 + r"\}")[0] is Status.EQUAL
+
+
+class TestSize:
+    """What an answer is too large for is its own fault, unless the reference is as large."""
+
+    REFERENCES = [
+        "42", "x+1", r"\frac{\pi}{2}", "(1,2)", "1, 2", "x>2", "B", "x=5", r"5\text{ cm}",
+        r"\int_0^1 x\,dx", r"(1,2)\cup(3,4)", r"\begin{pmatrix}1&2\end{pmatrix}",
+        r"\frac{x^2}{2}+C", "even", "Paris",
+    ]  # fmt: skip
+
+    @pytest.mark.parametrize("reference", REFERENCES)
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "{" * 3_000 + "0" + "}" * 3_000,
+            "(" * 1_500 + "0" + ")" * 1_500,
+            "x+" * 1_500 + "1",
+            "1+" * 4_500 + "1",
+            r"\frac{1}{" * 250 + "2" + "}" * 250,
+            "x=" * 1_500 + "42",
+            r"1,2,\ldots," * 300 + "1",
+            "|" * 3_000,
+            "(" + "1," * 1_500 + "1)",
+        ],
+        ids=range(9),
+    )
+    def test_a_long_answer_is_wrong(self, answer, reference):
+        assert status(reference, answer)[0] in (Status.NO_ANSWER, Status.DIFFERENT)
+
+    @pytest.mark.parametrize("reference", REFERENCES[:-2])
+    @pytest.mark.parametrize(
+        "answer",
+        [
+            "{" * 60 + "0" + "}" * 60,
+            r"\sqrt{" * 60 + "2" + "}" * 60,
+            "/".join(["2"] * 60),
+            r"0.\overline{" + "12" * 600 + "}",
+            "1e99999999",
+            "1e-99999999",
+        ],
+        ids=range(6),
+    )
+    def test_an_answer_that_nests_too_deeply_or_is_too_long_is_wrong(self, answer, reference):
+        assert status(reference, answer)[0] in (Status.NO_ANSWER, Status.DIFFERENT)
+
+    def test_more_parts_than_are_compared_are_wrong(self):
+        assert status("x+1", "x²" * 900)[0] is Status.NO_ANSWER
+
+    def test_a_policy_cannot_buy_no_opinion(self):
+        completion = r"\boxed{" + "{" * 3_000 + "0" + "}" * 3_000 + "}"
+        assert rr.Accuracy(wrong=-1.0)([rr.Sample(completion, "42")]) == [-1.0]
+
+    def test_beside_a_reference_that_is_as_large_nobody_can_tell(self):
+        large = "(" * 700 + "0" + ")" * 700
+        assert status(large, "(" + large + ")")[0] is Status.UNDECIDED
+        assert status("+".join(["x"] * 600), r"\sqrt{" * 60 + "2" + "}" * 60)[0] is Status.UNDECIDED
+
+    @pytest.mark.parametrize("reference", [r"1,2,\ldots", "/".join(["2"] * 60)])
+    def test_beside_a_reference_that_is_not_read_nobody_can_tell(self, reference):
+        assert status(reference, "{" * 60 + "0" + "}" * 60)[0] is Status.UNDECIDED
+
+    def test_long_prose_beside_prose_is_other_words(self):
+        assert status("a cat", "the dog sat " * 300)[0] is Status.UNDECIDED
+
+    def test_a_large_answer_that_is_read_may_be_right(self):
+        assert status("1500x", "+".join(["x"] * 1_500))[0] is Status.EQUAL
+        assert status("10^{6000}", "1e6000")[0] is Status.EQUAL
+        assert status("10^{6000}", "2e6000")[0] is Status.DIFFERENT
+        digits = "7" * 3_000
+        assert status(digits, f"+{digits}")[0] is Status.EQUAL
 
 
 class TestLaws:

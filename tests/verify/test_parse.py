@@ -377,6 +377,7 @@ class TestRefusals:
         found = parse(text)
         assert isinstance(found, Unparsed)
         assert not found.known
+        assert not found.large
         assert found.expected
 
     @pytest.mark.parametrize(
@@ -386,6 +387,7 @@ class TestRefusals:
         found = parse(text)
         assert isinstance(found, Unparsed)
         assert found.known
+        assert not found.large
 
     def test_a_failure_says_where(self):
         assert parse("x + ) 2").position == 4
@@ -414,8 +416,24 @@ class TestRefusals:
         parse(text)
         assert time.perf_counter() - start < 1.0
 
-    def test_long_texts_are_not_read(self):
-        assert parse("1" * 8_001).known
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "1" * 8_001,
+            "1" * 5_001,
+            "1+" * 2_000 + "1",
+            "{" * 60 + "1" + "}" * 60,
+            r"\frac{1}{" * 60 + "2" + "}" * 60,
+            r"0.\overline{" + "12" * 600 + "}",
+            r"\begin{pmatrix}" + r"1\\" * 2_001 + r"\end{pmatrix}",
+        ],
+        ids=range(7),
+    )
+    def test_large_texts_are_not_read(self, text):
+        found = parse(text)
+        assert isinstance(found, Unparsed)
+        assert found.large
+        assert found.known
 
 
 class TestRoundTrip:

@@ -22,7 +22,9 @@ _FLAT_BOX = re.compile(rf"(\\(?:boxed|fbox)(?![A-Za-z])[ \t]*)({_BRACES})?", re.
 # Boxes with this between them belong to two sentences.
 ENDS_SENTENCE = re.compile(r"[.!?][\"')\]}$*\\]*\s|\n[ \t]*\n")
 _BARE = re.compile(r"[^\s$]*[^\s$.,;]")
-_BEFORE_BOX = re.compile(r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s)\Z")
+_BEFORE_BOX = re.compile(
+    r"(?:[-+−/^_\d]|(?<!\*)\*|\\(?:neq?|not|sqrt|times|cdot|pm)\s?|\bnot\s(?:(?:\$|\\\()\s)?)\Z"
+)
 _DENIES = (" not $", "\nnot $", " not \\(", "\nnot \\(")
 _NEVER_BEFORE = frozenset("$([{=:")
 _NEVER_BEHIND = frozenset("$. \n,)]};")
@@ -43,11 +45,10 @@ def first_box(completion: str, start: int, stop: int) -> int:
 def is_touched(completion: str, outer: Span) -> bool:
     """Whether a sign, a digit or an operator makes another number of what is in the box."""
     start, stop = outer
-    if completion.endswith(_DENIES, 0, start):
-        return True
-    closes_formula = completion.startswith(_CLOSES_FORMULA, stop)
-    if closes_formula and completion.endswith(_OPENS_FORMULA, 0, start):
-        return False  # a formula of its own
+    closes_formula = completion[stop : stop + 2] in _CLOSES_FORMULA
+    if closes_formula and completion[start - 2 : start] in _OPENS_FORMULA:
+        # A formula of its own; one letter is looked at first, since most boxes come here.
+        return completion[start - 4] == "t" and completion.endswith(_DENIES, 0, start)
     line = completion.rfind("\n", 0, start) + 1
     if completion.find("{", line, start) >= 0 and _is_operand(completion, line, start):
         return True
@@ -55,6 +56,8 @@ def is_touched(completion: str, outer: Span) -> bool:
         before = completion[max(start - 8, 0) : start]
         if _BEFORE_BOX.search(before) is not None:
             return True
+    elif completion.endswith(_DENIES, 0, start):
+        return True
     if closes_formula or completion[stop : stop + 1] in _NEVER_BEHIND:
         return False
     return _BEHIND_BOX.match(completion, stop) is not None

@@ -84,6 +84,36 @@ def resolve(text: str, options: Mapping[str, str], *, fuzzy: float = 90.0) -> Ch
     )
 
 
+def named_by_text(text: str, options: Mapping[str, str]) -> str | None:
+    """Return the option whose bare text this is, up to spelling; None for anything else.
+
+    >>> named_by_text("**Yes**", {"A": "yes", "B": "no"}), named_by_text("A", {"A": "yes"})
+    ('A', None)
+    """
+    initials = "", _initial(text)
+    keys = {
+        letter: _known_key(option)
+        for letter, option in options.items()
+        if option and (not initials[1] or _initial(option) in initials)
+    }
+    if not keys:
+        return None
+    bare = _bare(text)
+    if (found := _exact(bare, keys)) is not None:
+        return found.letter
+    words = option_key(bare).words
+    return next((letter for letter, own in keys.items() if alike(words, own.words)), None)
+
+
+_FIRST_WORD = re.compile(r"[\s\"'*_$(\[]*(?:(?:the|an|of|and)\s+)*([A-Za-z0-9]?)", re.IGNORECASE)
+
+
+def _initial(text: str) -> str:
+    """Return the first letter of the first word that counts, which no misspelling changes."""
+    first = _FIRST_WORD.match(text)
+    return first[1].casefold() if first else ""
+
+
 # ---------------------------------------------------------------------------------------------
 # What stands around an answer
 

@@ -9,7 +9,7 @@ import flint
 
 from rlrewards.verify.number_words import NUMBER_WORDS
 from rlrewards.verify.tokens import Token
-from rlrewards.verify.tree import Approximate, Based, Node, Number, Product, Quotient
+from rlrewards.verify.tree import Approximate, Based, Node, Number, Power, Product, Quotient
 
 if TYPE_CHECKING:
     from rlrewards.verify.grammar import Parser
@@ -46,7 +46,7 @@ def number(parser: Parser) -> Node:
     """Read a number with what belongs to it: 0.1\\overline{6}, `2\\frac13`, `6.6e-34`, `1101_2`."""
     token = parser.take()
     if len(token.text) > MAX_DIGITS:
-        parser.fail(f"at most {MAX_DIGITS} digits", known=True)
+        parser.fail(f"at most {MAX_DIGITS} digits", large=True)
     value = decimal(token.text)
     following = parser.token
     if following.kind == "command":
@@ -99,7 +99,7 @@ def _repeating(parser: Parser, text: str) -> Node:
         parser.expect("}")
     whole, _, fixed = text.partition(".")
     if max(len(period), len(text)) > MAX_PERIOD:
-        parser.fail(f"at most {MAX_PERIOD} digits", known=True)
+        parser.fail(f"at most {MAX_PERIOD} digits", large=True)
     under = 10 ** len(fixed) * (10 ** len(period) - 1)
     over = int((whole or "0") + fixed + period) - int((whole or "0") + fixed)
     return Number(flint.fmpq(over, under))
@@ -172,10 +172,13 @@ def _with_exponent(parser: Parser, value: Number) -> Node | None:
         return None
     if sign and parser.peek().spaced:
         return None
-    exponent = int(sign + digits.text[:8])
-    if abs(exponent) > MAX_EXPONENT:
-        parser.fail(f"an exponent of at most {MAX_EXPONENT}", known=True)
+    if len(digits.text) > MAX_DIGITS:
+        parser.fail(f"an exponent of at most {MAX_DIGITS} digits", large=True)
     parser.at += 3 if sign else 2
+    power = value_of(digits.text) * (-1 if sign == "-" else 1)
+    if abs(power) > MAX_EXPONENT:  # never written out
+        return Product((value, Power(Number(flint.fmpq(10)), Number(power))))
+    exponent = int(power.p)
     scale = flint.fmpq(10) ** exponent
     place = None if value.place is None else value.place * scale
     return Number(value.value * scale, value.digits, place)

@@ -82,7 +82,7 @@ def _rows(parser: Parser, name: str) -> Rows:
                 continue
         cells += 1
         if cells > MAX_CELLS:
-            parser.fail(f"at most {MAX_CELLS} entries", known=True)
+            parser.fail(f"at most {MAX_CELLS} entries", large=True)
         rows[-1].append(_cell(parser, name))
     return [row for row in rows if row]
 

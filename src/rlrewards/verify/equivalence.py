@@ -5,6 +5,9 @@ r"""The ladder: rungs from the cheapest comparison to the dearest, the first tha
 they say, exactly or by balls; `words` compares prose; `symbolic` hands what is left to SymPy in a
 process of its own. Each rung returns a `Decision`, or None to pass on. The reference decides how
 both sides are read.
+
+What an answer is too large for is the answer's fault, unless the reference is as large: else a
+policy could have no opinion of itself for any answer.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from rlrewards.verify.parse import readings
 from rlrewards.verify.particulars import other_particulars
 from rlrewards.verify.shortcut import MAX_LENGTH as PLAIN_DIGITS
 from rlrewards.verify.shortcut import is_plain_number, shortcut
-from rlrewards.verify.symbolic import symbolic
+from rlrewards.verify.survey import survey
+from rlrewards.verify.symbolic import MAX_CHARACTERS, symbolic
 from rlrewards.verify.text import clock_of, compare_text, is_prose
 from rlrewards.verify.tokens import same_symbols, symbols
 from rlrewards.verify.towers import dwarfs
@@ -31,6 +35,10 @@ from rlrewards.verify.tree import Listing, Node, Unparsed
 from rlrewards.verify.verdict import Status, Tier
 
 MAX_LENGTH: Final = 10_000
+MAX_NODES: Final = 1_000
+"""Nodes of a tree, and `MAX_CHARACTERS` of a text, beyond which an answer is large."""
+LARGE_REFERENCE: Final = 1_000
+"""Characters from which a reference is as large as any answer."""
 
 __all__ = ["Decision", "Terms", "compare"]
 
@@ -131,6 +139,8 @@ def _trees(answer: str, reference: str, terms: Terms) -> Decision | None:
     decision = _unanimous(decisions)
     if decision.is_equal and (why := other_particulars(answer, reference)) is not None:
         return undecided(Tier.EXACT, why)
+    if decision.status is Status.UNDECIDED and _is_outsized(answer, reference, ours):
+        return _too_large(decision.tier, answer)
     # What the numbers cannot settle, SymPy may.
     return None if _is_open(decision) else decision
 
@@ -180,6 +190,12 @@ def _words(answer: str, reference: str, terms: Terms) -> Decision | None:
     if decision.status is Status.UNDECIDED and not isinstance(gold, Unparsed):
         # The reference is mathematics, so what cannot be read is the answer's fault.
         return Decision(Status.NO_ANSWER, Tier.TEXT, f"unreadable: {answer[:60]!r}")
+    if (
+        decision.status is Status.UNDECIDED
+        and _is_outsized(answer, reference, ours)
+        and not is_prose(answer)
+    ):
+        return _too_large(Tier.TEXT, answer)
     return decision
 
 
@@ -191,14 +207,36 @@ def _is_worded(text: str) -> bool:
 
 
 # ---------------------------------------------------------------------------------------------
+# size
+
+
+def _is_outsized(answer: str, reference: str, ours: tuple[Node, ...] | Unparsed) -> bool:
+    """Whether an answer is too large to be read or compared, and the reference is not as large."""
+    if len(reference) >= LARGE_REFERENCE:
+        return False
+    if len(answer) > MAX_CHARACTERS:
+        return True
+    if isinstance(ours, Unparsed):
+        return ours.large
+    return any(survey(node).nodes > MAX_NODES for node in ours)
+
+
+def _too_large(tier: Tier, answer: str) -> Decision:
+    return Decision(Status.NO_ANSWER, tier, f"too large to be read: {answer[:60]!r}")
+
+
+# ---------------------------------------------------------------------------------------------
 # symbolic
 
 
 def _malformed(answer: str, reference: str, terms: Terms) -> Decision | None:
-    """Refuse an answer that is no well-formed mathematics, beside a reference that is."""
+    """Refuse an answer that is malformed, or too large, beside a reference that is neither."""
     ours = readings(answer)
-    if not isinstance(ours, Unparsed) or ours.known or isinstance(readings(reference), Unparsed):
+    if not isinstance(ours, Unparsed) or isinstance(readings(reference), Unparsed):
         return None
+    if ours.known:
+        outsized = _is_outsized(answer, reference, ours)
+        return _too_large(Tier.EXACT, answer) if outsized else None
     why = f"answer: expected {ours.expected} at {ours.position}"
     return Decision(Status.NO_ANSWER, Tier.EXACT, why)
 

@@ -36,10 +36,10 @@ from rlrewards.verify.boxes import (
     is_touched,
     trimmed,
 )
-from rlrewards.verify.choice import resolve
+from rlrewards.verify.choice import named_by_text, resolve
 from rlrewards.verify.normalize import normalize
 from rlrewards.verify.plain_answer import MAX_READ, plain_answer
-from rlrewards.verify.statement import end_of_statement
+from rlrewards.verify.statement import end_of_statement, sentences_behind
 from rlrewards.verify.verdict import Answer
 
 # What a longer text would cost is bounded by these: no rule reads a text twice over.
@@ -355,10 +355,26 @@ def _phrase(text: Text) -> Found | None:
         start = mark.end()
     else:
         start = max(said.end(), line.end())
-    return text.found(
-        (start, end_of_statement(text.completion, start, keep_reasons=text.options is not None)),
-        "phrase",
-    )
+    stop = end_of_statement(text.completion, start, keep_reasons=text.options is not None)
+    if text.options is not None:
+        stop = _with_another_text(text.completion, (start, stop), text.options)
+    return text.found((start, stop), "phrase")
+
+
+def _with_another_text(completion: str, span: Span, options: Mapping[str, str]) -> int:
+    """Return the end of a statement and, where it is the text of another option, of the next one.
+
+    "The answer is B. Insulin." names two where A is insulin, as "B) Insulin" does. A sentence that
+    only opens with such a text ("Insulin would be wrong") is no part of the answer.
+    """
+    # Markup and white space take room, too.
+    longest = 2 * max(map(len, options.values()), default=0) + 20
+    for start, stop in sentences_behind(completion, span[1], longest):
+        other = named_by_text(completion[start:stop], options)
+        if other is not None:
+            letter = resolve(completion[slice(*span)], options).letter
+            return span[1] if letter in (None, other) else stop
+    return span[1]
 
 
 _NOUNS = ("answer", "option", "choice")

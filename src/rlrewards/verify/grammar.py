@@ -67,11 +67,14 @@ _KNOWN_SIGNS: Final = frozenset(["⇔", "⇒", "↔", "…", "→", "∪", "∩"
 class ParseError(Exception):
     """The text stops making sense."""
 
-    def __init__(self, position: int, expected: str, *, known: bool = False) -> None:
+    def __init__(
+        self, position: int, expected: str, *, known: bool = False, large: bool = False
+    ) -> None:
         super().__init__(expected)
         self.position = position
         self.expected = expected
-        self.known = known
+        self.known = known or large
+        self.large = large
 
 
 class Parser:
@@ -130,15 +133,15 @@ class Parser:
             self.fail(" or ".join(texts))
         return self.take().text
 
-    def fail(self, expected: str, *, known: bool = False) -> NoReturn:
-        """Stop: this was expected, and something else stands here."""
-        raise ParseError(self.token.start, expected, known=known)
+    def fail(self, expected: str, *, known: bool = False, large: bool = False) -> NoReturn:
+        """Stop: this was expected, and something else stands here, or more of it."""
+        raise ParseError(self.token.start, expected, known=known, large=large)
 
     def chain(self) -> None:
         """Count an operator that nests what stands before it, so that no tree is too deep."""
         self.chained += 1
         if self.chained > MAX_CHAIN:
-            self.fail(f"at most {MAX_CHAIN} operators in a row", known=True)
+            self.fail(f"at most {MAX_CHAIN} operators in a row", large=True)
 
     def whole(self) -> Node:
         """Read all symbols as one answer."""
@@ -289,7 +292,7 @@ class Parser:
         """Read what stands before the first operator: a number, a name, a bracket, a command."""
         self.depth += 1
         if self.depth > MAX_DEPTH:
-            self.fail(f"at most {MAX_DEPTH} levels", known=True)
+            self.fail(f"at most {MAX_DEPTH} levels", large=True)
         found = self._operand(floor)
         self.depth -= 1
         return found

@@ -26,7 +26,7 @@ def parse(text: str) -> Node | Unparsed:
     >>> parse("1 1/2")
     Number(3/2)
     >>> parse("(1, 2")
-    Unparsed(position=5, expected=') or ]', known=False)
+    Unparsed(position=5, expected=') or ]', known=False, large=False)
     """
     found = readings(text)
     return found if isinstance(found, Unparsed) else found[0]
@@ -42,7 +42,7 @@ def readings(text: str) -> tuple[Node, ...] | Unparsed:
     (2, 2, 1)
     """
     if len(text) > MAX_LENGTH:
-        return Unparsed(MAX_LENGTH, f"at most {MAX_LENGTH} characters", known=True)
+        return Unparsed(MAX_LENGTH, f"at most {MAX_LENGTH} characters", known=True, large=True)
     return _readings_short(text) if len(text) <= REMEMBERED_LENGTH else _readings(text)
 
 
@@ -79,14 +79,15 @@ def _other(found: Node | Unparsed, first: Node) -> Node:
 def _read(text: str, *, tight: bool = False) -> tuple[Node | Unparsed, bool]:
     tokens = symbols(text)
     if tokens is None:
-        return Unparsed(0, f"at most {MAX_TOKENS} symbols", known=True), False
+        return Unparsed(0, f"at most {MAX_TOKENS} symbols", known=True, large=True), False
     if tokens[0].kind == "stop":
         return Unparsed(0, "an answer"), False
     parser = Parser([*tokens], tight=tight)
     try:
         tree = parser.whole()
     except ParseError as error:
-        return Unparsed(error.position, error.expected, known=error.known), False
+        found = Unparsed(error.position, error.expected, known=error.known, large=error.large)
+        return found, False
     return tree, parser.ambiguous
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 _STOP = re.compile(r"\n|[.!?](?=[\"')\]*]*(?:\s|$))")
 _REASON = re.compile(r"\b(?:because|since|which|as\s(?:it|we|the))\b", re.IGNORECASE)
@@ -31,6 +32,8 @@ _DOMAIN = re.compile(
     r"|for\s\$[^$]{0,80}(?:[<>]|\\neq?\b|\\[lg]eq?\b)|for\s\$[^$]{0,80}\$[^.\n]{0,40}otherwise"
     r"|where\s\$?\\?[a-zA-Z]\S{0,12}\$?\s?(?:is|=|\\in|∈|satisfies)\b)"
 )
+_GAP = re.compile(r"[.!?]?[\"')\]*_`$]*[^\S\n]*\n?[^\S\n]*")
+_CLOSING = "\"')]*_`$ \t"
 _FINAL_NUMBER = re.compile(r"-?\d[\d,]{0,30}(?:\.\d{1,30})?\Z")
 
 
@@ -46,3 +49,25 @@ def end_of_statement(completion: str, start: int, *, keep_reasons: bool) -> int:
     stop = len(completion) if end is None else end.start()
     reason = None if keep_reasons else _REASON.search(completion, behind, stop)
     return stop if reason is None else len(completion[: reason.start()].rstrip(" \t,("))
+
+
+def sentences_behind(completion: str, stop: int, longest: int) -> Iterator[tuple[int, int]]:
+    """Yield what may be the sentence behind a statement, up to each full stop of its line.
+
+    Nothing behind an empty line, nor beyond `longest` characters, is one.
+
+    >>> text = "It is B. E. coli."
+    >>> [text[start:stop] for start, stop in sentences_behind(text, 7, 20)]
+    ['E', 'E. coli']
+    """
+    gap = _GAP.match(completion, stop)
+    start = stop if gap is None else gap.end()
+    limit = min(start + longest, len(completion))
+    behind = start
+    for end in _STOP.finditer(completion, start, limit):
+        yield start, end.start()
+        if end[0] == "\n":
+            return
+        behind = end.end()
+    if limit == len(completion) and completion[behind:].strip(_CLOSING):
+        yield start, limit

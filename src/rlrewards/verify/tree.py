@@ -397,8 +397,10 @@ class Unparsed:
         expected: What would have made sense there.
         known: Whether the notation is well-formed and merely not read here, so that the fault is
             not the answer's.
+        large: Whether it is too large to be read: nested too deeply, or too long.
     """
 
     position: int
     expected: str
     known: bool = False
+    large: bool = False

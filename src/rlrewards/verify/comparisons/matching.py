@@ -43,12 +43,12 @@ def matched(
     ours: Sequence[Node], gold: Sequence[Node], terms: Terms, *, as_sets: bool = False
 ) -> Decision:
     """Pair the items off, in any order; sets may repeat an item."""
-    if max(len(ours), len(gold)) > MAX_ITEMS:
-        return undecided(f"more than {MAX_ITEMS} items")
     if as_sets:
         return _as_sets(ours, gold, terms)
     if len(ours) != len(gold):
         return different(f"{len(ours)} items for {len(gold)}")
+    if len(ours) > MAX_ITEMS:
+        return undecided(f"more than {MAX_ITEMS} items")
     same = Counter(map(_key, ours)) & Counter(map(_key, gold))
     left, right = _without(ours, same), _without(gold, same)
     if len(right) > MAX_LEFTOVERS:
