@@ -14,6 +14,7 @@ The law that compares with another process is left out: the other process has th
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.abc
 import importlib.machinery
 import json
@@ -126,12 +127,8 @@ def judged(job: tuple[str, Mutant, int]) -> tuple[str, str]:
 
 def preload() -> None:
     """Load what every child needs, and nothing of the library."""
-    import hypothesis
-    import hypothesis.strategies
-    import numpy
-    import rapidfuzz
-
-    assert hypothesis and numpy and rapidfuzz
+    for name in ("hypothesis.strategies", "numpy", "rapidfuzz"):
+        importlib.import_module(name)
     assert not any(name.startswith("rlrewards") for name in sys.modules)
 
 
@@ -147,6 +144,11 @@ def run(
     with ThreadPoolExecutor(workers) as pool:
         for (file, mutant, _), (outcome, law) in zip(jobs, pool.map(judged, jobs), strict=True):
             yield file, mutant, outcome, law
+
+
+def explained(known: dict[str, str], mutant: Mutant) -> str:
+    """Return why a mutant survives: by its key, or by the function that it stands in."""
+    return known.get(mutant.key) or known.get(mutant.function, "")
 
 
 def explanations() -> dict[str, dict[str, str]]:
@@ -179,7 +181,7 @@ def main() -> int:
         if outcome == "killed":
             laws[law] += 1
         if outcome == "survived":
-            reason = why.get(file, {}).get(mutant.key, "")
+            reason = explained(why.get(file, {}), mutant)
             survivors.append({"file": file, "line": str(mutant.line), "kind": mutant.kind,
                               "mutant": mutant.key, "why": reason})  # fmt: skip
             print(f"survived {file}:{mutant.line} [{mutant.kind}] {mutant.key}  {reason}",
@@ -207,7 +209,11 @@ def table(
         tried = found["killed"] + found["survived"]
         share = f"{found['killed'] / tried:.1%}" if tried else "–"
         lines.append(f"| {file} | {tried} | {found['killed']} | {found['survived']} | {share} |")
-    lines += ["", f"{total['not importable']} mutants could not be imported and are not counted.", ""]
+    lines += [
+        "",
+        f"{total['not importable']} mutants could not be imported and are not counted.",
+        "",
+    ]
     lines += ["| law | mutants it was the first to kill |", "|---|---|"]
     lines += [f"| {law} | {count} |" for law, count in laws.most_common()]
     if survivors:

@@ -23,7 +23,7 @@ REWARDS = [
     rr.CosineLength(max_length=32),
     rr.CosineLength(max_length=40, margin_tokens=0, exceed=-1.0),
     rr.CosineLength.trl(max_length=8, length="words"),
-    rr.CosineLength.trl(max_length=100),
+    rr.CosineLength(max_length=50, correct=(0.9, 0.2), wrong=(-0.9, -0.2), exceed=None),
     rr.SoftOverlong(max_length=20, buffer=10),
     rr.SoftOverlong(max_length=16, buffer=16),
     rr.SoftOverlong(max_length=8, buffer=0, length="words"),

@@ -161,6 +161,8 @@ def _is_refused(kind: Any, parameters: dict[str, Any], what: str) -> None:
         kind(**parameters)
     except (ValueError, TypeError) as error:
         ensure(kind.__name__ in str(error), f"{what} was refused without a name: {error}")
+        if what.startswith("length='"):  # text it may be, but not this text
+            ensure(isinstance(error, ValueError), f"{what} was refused with a TypeError")
     else:
         raise Broken(f"{what} was taken")
 

@@ -125,9 +125,7 @@ def shapes(
 
 
 @functools.lru_cache(maxsize=1000)
-def _shapes(
-    rows: tuple[int, int], columns: tuple[int, int]
-) -> st.SearchStrategy[tuple[int, int]]:
+def _shapes(rows: tuple[int, int], columns: tuple[int, int]) -> st.SearchStrategy[tuple[int, int]]:
     return st.tuples(st.integers(*rows), st.integers(*columns))
 
 
