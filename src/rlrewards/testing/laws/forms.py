@@ -42,10 +42,21 @@ INSERTED = (
 JUNK = ("x", " and so on", "\nPS: more", "<think>", "</answer>", "\\boxed{A}", "\n\n## Thinking\n")
 
 
+# The form that a reward asks for -> its well-formed completions among those above.
+OWN_FORMS = {
+    "think": FORMS[:2],
+    "think_answer": FORMS[1:3],
+    "think_answer_strict": FORMS[1:2],
+    "huatuo": FORMS[3:4],
+    "gazal": FORMS[4:],
+}
+
+
 @st.composite
-def texts(draw: st.DrawFn) -> str:
-    """A well-formed completion, edited in up to three places."""
-    pieces = [*draw(st.sampled_from(FORMS))]
+def texts(draw: st.DrawFn, form: object = None) -> str:
+    """A well-formed completion, of a certain form where one is named, edited in few places."""
+    own = OWN_FORMS.get(str(form), FORMS)
+    pieces = [*draw(st.sampled_from(own) | st.sampled_from(FORMS))]
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(pieces)))
         kind = draw(st.sampled_from(["drop", "repeat", "swap", "insert"]))
@@ -63,7 +74,7 @@ def texts(draw: st.DrawFn) -> str:
 
 
 def _texts(subject: Subject) -> st.SearchStrategy[str]:
-    return texts()
+    return texts(subject.facts.get("form"))
 
 
 def _sample(text: str) -> Sample:
@@ -136,7 +147,7 @@ def _form_pays(subject: Subject) -> None:
 @law(
     "Appended junk never raises the score of a strict form.",
     kinds="strict_format",
-    cases=lambda subject: st.tuples(texts(), st.sampled_from(JUNK)),
+    cases=lambda subject: st.tuples(_texts(subject), st.sampled_from(JUNK)),
     name="junk never raises a strict score",
 )
 def _junk(subject: Subject, case: tuple[str, str]) -> None:

@@ -13,8 +13,9 @@ from rlrewards.testing.subject import Subject
 # What opens a step, and when two are the same one.
 MARKERS = (
     *("1. ", "2) ", "3. ", "12. ", "Step 1: ", "Step 2. ", "STEP 3 ", "**Step 4:** ", "### 5. "),
-    *("First, ", "Secondly, ", "then, ", "Finally, "),
+    *("First, ", "Secondly, ", "then, ", "Finally, ", "FINALLY, ", "Then, ", "step 2: "),
 )
+BULLETS = ("- ", "* ", "• ")
 PLAIN = ("", "So ", "Since 2 ", "Steps ", "1 ", "1.5 ", "firstborn ", "-", "First ")
 WORDS = ("add", "halve", "check", "sum", "count")
 AFTER = (
@@ -59,7 +60,7 @@ def _words(count: int) -> str:
 def _reasonings(subject: Subject) -> st.SearchStrategy[Reasoning]:
     words = int(subject.facts.get("max_words", 5))
     count = st.integers(1, 3) | st.integers(max(1, words - 1), words + 1)
-    line = st.tuples(st.sampled_from(MARKERS + PLAIN + ("- ", "* ", "• ")), count)
+    line = st.tuples(st.sampled_from(MARKERS + PLAIN) | st.sampled_from(BULLETS), count)
     wanted = int(subject.facts.get("target", subject.facts.get("min_steps", 3)))
     return st.builds(
         Reasoning,
@@ -72,7 +73,7 @@ def _reasonings(subject: Subject) -> st.SearchStrategy[Reasoning]:
 
 def _step(marker: str, count: int) -> str | None:
     """Return what tells a step from another, None for a line that opens none."""
-    if marker in ("- ", "* ", "• "):
+    if marker in BULLETS:
         return "- " + _words(count)
     if marker not in MARKERS:
         return None
@@ -117,7 +118,7 @@ def _drafts(subject: Subject, reasoning: Reasoning) -> None:
 
 def _own_words(marker: str) -> int:
     """Return how many words a line's opening adds: markers none, but "First," is a word."""
-    if marker in ("- ", "* ", "• ") or (marker in MARKERS and not marker.endswith(", ")):
+    if marker in BULLETS or (marker in MARKERS and not marker.endswith(", ")):
         return 0
     return len(f"{marker}x".split()) - 1
 
