@@ -1,8 +1,4 @@
-"""Numbers that describe an evaluation, with their uncertainty.
-
-Come here for an accuracy that says how far it may be off: 18 of 20 right is not "0.90", it is
-0.90 with a 95 % interval of 0.70 to 0.97.
-"""
+"""Confidence intervals, and Wilson's for a proportion."""
 
 from __future__ import annotations
 
@@ -10,9 +6,11 @@ import math
 from statistics import NormalDist
 from typing import NamedTuple
 
+from rlrewards.metrics.checks import require_confidence, require_successes
+
 
 class Interval(NamedTuple):
-    """A confidence interval of a proportion; both ends lie in [0, 1]."""
+    """A confidence interval; that of a proportion lies in [0, 1]."""
 
     low: float
     high: float
@@ -26,7 +24,8 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> Int
         (p + z²/2n ± z·√(p(1−p)/n + z²/4n²)) / (1 + z²/n)
 
     Unlike `p ± z·√(p(1−p)/n)` it stays inside [0, 1], has no zero width at 0 or n successes, and
-    holds its confidence for small n.
+    holds its confidence for small n. The trials must be independent: several samples of one
+    question are not, see `accuracy`.
 
     Args:
         successes: Number of successes.
@@ -34,6 +33,7 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> Int
         confidence: Share of such intervals that hold the true proportion, in (0, 1).
 
     Raises:
+        TypeError: a count is no whole number.
         ValueError: no trial, not `0 <= successes <= total`, or a confidence outside (0, 1).
 
     Source: E. B. Wilson, Probable inference, the law of succession, and statistical inference,
@@ -43,13 +43,8 @@ def wilson_interval(successes: int, total: int, confidence: float = 0.95) -> Int
     >>> print(f"{low:.4f} {high:.4f}")
     0.6990 0.9721
     """
-    if total < 1:
-        raise ValueError(f"an interval needs at least one trial, got total={total}")
-    if not 0 <= successes <= total:
-        raise ValueError(f"successes must lie in 0..{total}, got {successes}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    successes, total = require_successes(successes, total)
+    z = NormalDist().inv_cdf((1 + require_confidence(confidence)) / 2)
     share = successes / total
     centre = share + z**2 / (2 * total)
     spread = z * math.sqrt(share * (1 - share) / total + z**2 / (4 * total**2))
