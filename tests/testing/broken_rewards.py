@@ -335,6 +335,25 @@ def with_case(batch):
     return [definitions.repetition(s.completion.split(), n=3, max_penalty=-1.0) for s in batch]
 
 
+def forgives_long_texts(units):
+    share = definitions.repeated_share(units, 3)
+    return -float(share) if len(units) < 400 else 0.0
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class TuplesOnly(rr.DenseRepetition):
+    def __call__(self, batch, /):
+        whole = super().__call__(batch)
+        return [
+            s if isinstance(b.token_ids, tuple) else -1.0 for s, b in zip(whole, batch, strict=True)
+        ]
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class AnotherDefault(rr.DenseRepetition):
+    n: int = 39
+
+
 @dataclass(frozen=True, repr=False, kw_only=True)
 class LateStream(rr.DenseRepetition):
     def dense(self, batch, /):

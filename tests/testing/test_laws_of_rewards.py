@@ -83,6 +83,9 @@ CASES = {
     "the penalty of the paper": by_length(broken.overlong_late, "overlong", OVERLONG),
     "the length reward of the paper": subject(broken.whole_batch_group, kind="group_length"),
     "the share of repeated n-grams": subject(of_words(broken.by_letters), **WORDS),
+    "long texts too": subject(of_words(broken.forgives_long_texts), **WORDS),
+    "ids in any sequence": subject(broken.TuplesOnly(n=2), kind="dense_repetition"),
+    "the function is the reward": subject(broken.AnotherDefault(), kind="dense_repetition"),
     "each repeated token once": subject(
         broken.LateStream(n=2), kind="dense_repetition", n=2, penalty=-0.05
     ),

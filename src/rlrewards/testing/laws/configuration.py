@@ -78,9 +78,12 @@ EDGES: dict[tuple[str, str], tuple[tuple[Any, ...], tuple[Any, ...]]] = {
     ("GazalFormat", "prefilled_think"): ((True, False), (0, None, "yes")),
     ("GazalFormat", "parts"): (
         (("think",), ["assessment"]),
-        ((), "think", ("x",), (1,), None, ("think", "think"), ("",)),
+        ((), "think", ("x",), (1,), ("think", 1), None, ("think", "think"), ("",)),
     ),
-    ("TagCount", "tags"): ((("a",), ["a", "b"]), ((), "ab", ("a", "a"), ("",), (1,), None)),
+    ("TagCount", "tags"): (
+        (("a",), ["a", "b"]),
+        ((), "ab", ("a", "a"), ("",), (1,), ("a", 1), None),
+    ),
     ("SoftOverlong", "length"): ((None, "words", len), ("letters", "", 3, "tokenizer:", True)),
     ("CosineLength", "length"): ((None, "words", len), ("letters", "", 3, "tokenizer:")),
     ("GroupLength", "length"): ((None, "words", len), ("letters", "", 3, "tokenizer:")),

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from hypothesis import strategies as st
 
 from rlrewards.core import Sample
+from rlrewards.rewards.repetition import DenseRepetition, dense_repetition
 from rlrewards.testing import definitions
 from rlrewards.testing.law import NotApplicable, ensure, law
-from rlrewards.testing.subject import Subject
+from rlrewards.testing.subject import Broken, Subject
 
 CLOSE = 1e-9
-WORDS = ("owl", "elk", "fox", "hen", "cat", "emu", "yak", "ape", "Ox", "straße", "İ", "e\u0301")
+WORDS = (
+    *("owl", "elk", "fox", "hen", "cat", "emu", "yak", "ape", "Ox", "straße", "İ", "e\u0301"),
+    # of one beginning, to different lengths
+    *(
+        "elephant",
+        "elephants",
+        "elephantshrew",
+        "elephantshrews'",
+        "elephantshrews'.",
+        "elephantin",
+    ),
+    *("elephantshrews'-nose", "elephantshrews'-ears"),
+)
 KINDS = ("repetition", "dense_repetition")
 
 
@@ -30,6 +45,15 @@ def _ids(subject: Subject) -> st.SearchStrategy[list[int]]:
 def _big_ids(subject: Subject) -> st.SearchStrategy[list[int]]:
     big = st.sampled_from([0, 1, -1, 2**31, -(2**31), 2**62, 2**63 - 1, -(2**63), 151_935])
     return _ids(subject) | st.lists(big, max_size=30)
+
+
+def _long_ids(subject: Subject) -> st.SearchStrategy[list[int]]:
+    """Enough for a text of thousands of characters, where an implementation may change its way."""
+    few = st.lists(st.integers(0, len(WORDS) - 1), min_size=1, max_size=30)
+    repeated = few.map(lambda units: units * (1 + 2000 // len(units)))
+    between = few.map(lambda units: [*range(100, 1000), *units, *range(100, 1000), *units])
+    distinct = few.map(lambda units: [*units, *range(100, 1100)])
+    return repeated | between | distinct
 
 
 def sample_of(subject: Subject, units: Sequence[int]) -> Sample:
@@ -64,6 +88,79 @@ def _is_the_share(subject: Subject, units: list[int]) -> None:
     )
     ensure(math.isclose(score, expected, abs_tol=CLOSE),
            f"scored {score!r}, by definition {expected!r}", [sample], [score])  # fmt: skip
+
+
+@law(
+    "The penalty of a long text is that of its definition, too.",
+    kinds="repetition",
+    needs=["n", "max_penalty"],
+    cases=_long_ids,
+    name="long texts too",
+)
+def _long_texts(subject: Subject, units: list[int]) -> None:
+    _is_the_share.body(subject, units)
+
+
+@law(
+    "Token ids may stand in any sequence; none at all, or what is no whole number of 64 bits, is "
+    "refused.",
+    kinds=KINDS,
+    name="ids in any sequence",
+)
+def _any_sequence(subject: Subject) -> None:
+    if not subject.takes_everything or subject.facts.get("unit") == "words":
+        raise NotApplicable("it does not take this library's token ids")
+    import numpy as np
+
+    plain = sample_of(subject, [3, 4, 5, 3, 4, 5, 3])
+    expected = subject.score(plain)
+    same: list[Any] = [[3, 4, 5, 3, 4, 5, 3], np.array([3, 4, 5, 3, 4, 5, 3], dtype=np.int32)]
+    for ids in same:
+        score = subject.score(replace(plain, token_ids=ids))
+        ensure(
+            score == expected, f"as {type(ids).__name__} {score}, as a tuple {expected}", [plain]
+        )
+    empty: list[Any] = [range(9), (), [], np.array([]), np.array([], dtype=np.int64)]
+    for ids in empty:
+        score = subject.score(replace(plain, token_ids=ids))
+        ensure(score == 0, f"scored {score} for {ids!r}", [plain], [score])
+    wrong: list[tuple[Any, type[Exception]]] = [
+        (None, ValueError), ([2**63], TypeError), ([0.5], TypeError), (["a"], TypeError),
+        (np.array([0.5]), TypeError),
+    ]  # fmt: skip
+    for ids, kind in wrong:
+        sample = replace(plain, token_ids=ids)
+        try:
+            scores = subject.reward([sample])
+        except kind as error:
+            ensure(bool(str(error)), f"refused {ids!r} without a word")
+            continue
+        raise Broken(f"scored {scores} for the token ids {ids!r}", [sample], scores)
+
+
+@law(
+    "`dense_repetition` is the stream of `DenseRepetition`, with the same defaults and limits.",
+    kinds="dense_repetition",
+    name="the function is the reward",
+)
+def _function(subject: Subject) -> None:
+    if not isinstance(subject.reward, DenseRepetition):
+        raise NotApplicable("it is not this library's DenseRepetition")
+    ids = [*range(39), 99, *range(39), 98, *range(40), 97, *range(40)]
+    sample = Sample("", token_ids=ids)
+    chosen: list[dict[str, Any]] = [{}, {"n": 2}, {"penalty": -1.0}, {"n": 3, "penalty": 0.0}]
+    for settings in chosen:
+        expected = type(subject.reward)(**settings).dense([sample])[0]
+        found = dense_repetition(ids, **settings)
+        ensure(expected is not None and found.tolist() == expected.tolist(),
+               f"{settings}: {found.tolist()}", [sample])  # fmt: skip
+    refused: list[dict[str, Any]] = [{"n": 0}, {"penalty": 1.0}]
+    for settings in refused:
+        try:
+            dense_repetition(ids, **settings)
+        except ValueError:
+            continue
+        raise Broken(f"{settings} was taken", [sample])
 
 
 @law(
@@ -161,6 +258,9 @@ def _case_folding(subject: Subject, units: list[int]) -> None:
 
 LAWS = (
     _is_the_share,
+    _long_texts,
+    _any_sequence,
+    _function,
     _is_the_stream,
     _zero_iff_distinct,
     _relabelling,

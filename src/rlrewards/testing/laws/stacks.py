@@ -172,6 +172,7 @@ def _adds_up(subject: Subject, case: Case) -> None:
         _compare("contributions", sums, scores.totals(), batch)
     ensure(scores.step == step and scores.fingerprint == stack.fingerprint(),
            "the scores name another step or configuration", batch)  # fmt: skip
+    ensure([*stack.children()] == [part.reward for part in stack.parts], "children out of order")
     ensure(len(scores.to_records()) == len(scores) == len(batch), "a record for each", batch)
     ensure({*scores.nested} == {p.name for p in stack.parts if isinstance(p.reward, Stack)},
            f"nested scores of {[*scores.nested]}", batch)  # fmt: skip
@@ -212,6 +213,9 @@ def _algebra(subject: Subject, batch: Batch) -> None:
         for score, extra in zip(plain, form(batch), strict=True)
     ]
     _compare("difference", (inner - form.named("form"))(batch), minus, batch)
+    ones = form.named("form") * (lambda step: 1.0 / (step + 1))
+    _compare("a schedule", ones.score(batch, step=1).totals(),
+             [None if score is None else score / 2 for score in form(batch)], batch)  # fmt: skip
     halved = Stack({"inner": (lambda step: 0.5 if step else 1.0, stack)})
     _compare("schedule", halved.score(batch, step=3).totals(), scaled(0.5), batch)
     if all(not callable(part.weight) and part.weight == 1 for part in stack.parts):
@@ -269,6 +273,12 @@ def _bounds(subject: Subject, case: Case) -> None:
 def _gates(subject: Subject, batch: Batch) -> None:
     stack = _stack(subject)
     gates = GATE(batch)
+    for bounds in ((1.0, 2.0), (-2.0, -1.0)):
+        shut = reward(one, bounds=bounds).when(GATE)
+        expected_bounds = (min(0.0, bounds[0]), max(0.0, bounds[1]))
+        ensure(shut.bounds == expected_bounds, f"behind a gate {bounds} is {shut.bounds}")
+    timed = Stack({"form": (lambda step: step + 1.0, reward(one))})
+    ensure(timed.when(reward(one))(batch) == [1.0] * len(batch), "not at step 0", batch)
     parts: list[Any] = [item.reward for item in stack.parts]
     for part in (*parts, DenseRepetition(n=1), stack):
         shut = part.when(GATE)
