@@ -61,3 +61,30 @@ def test_it_narrows_like_one_over_the_root_of_n():
 def test_senseless_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         wilson_interval(*arguments)
+
+
+def test_one_right_of_sixty_is_reported_with_what_it_may_be():
+    # 1.7 % is one answer: between 0.3 % and 8.9 %. Worked by hand as above: p = 1/60, z²/n = 0.064024,
+    # centre 0.048679, spread 1.95996·√(0.016389/60 + 3.8415/14400) = 0.045542, scale 1.064024.
+    low, high = wilson_interval(1, 60)
+    assert (low, high) == pytest.approx((0.002948, 0.088551), abs=2e-6)
+
+
+@pytest.mark.parametrize("total", [10, 30, 100])
+def test_coverage_counted_over_all_outcomes(total):
+    def coverage(p):
+        return sum(
+            math.comb(total, x) * p**x * (1 - p) ** (total - x)
+            for x in range(total + 1)
+            if wilson_interval(x, total).low <= p <= wilson_interval(x, total).high
+        )
+
+    found = [coverage(p / 100) for p in range(1, 100)]
+    assert 0.945 < sum(found) / len(found) < 0.96
+    assert min(found) > 0.83
+
+
+@pytest.mark.parametrize(("successes", "total"), [(1.0, 2), (True, 2), ("1", 2), (1, None)])
+def test_counts_are_whole_numbers(successes, total):
+    with pytest.raises(TypeError, match="whole number"):
+        wilson_interval(successes, total)
