@@ -67,6 +67,15 @@ def test_every_public_name_of_testing_has_a_line_in_docs_and_changelog():
         assert hasattr(testing, name)
 
 
+def test_every_public_metric_has_a_line_in_docs_and_changelog():
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    for name in rr.metrics.__all__:
+        assert re.search(rf"\b{name}\b", page), f"{name} is not in docs/metrics.md"
+        assert re.search(rf"\b{name}\b", changelog), f"{name} is not in CHANGELOG.md"
+        assert getattr(rr.metrics, name).__doc__
+
+
 def test_the_page_of_tests_names_every_kind():
     from rlrewards.testing import KINDS
 

@@ -26,6 +26,7 @@ from rlrewards.command_options import (
     TokenIdsColumn,
     TruncatedColumn,
 )
+from rlrewards.outputs import require_writable
 from rlrewards.progress import SECONDS_BETWEEN_LINES, one_line, say
 
 if TYPE_CHECKING:
@@ -374,7 +375,4 @@ def _require_writable(json_path: Path | None, report: Path | None) -> None:
     if report is not None:
         checked_suffix(report)
     for path in (json_path, report):
-        if path is not None and path.is_dir():
-            raise ValueError(f"{path}: is a folder")
-        if path is not None and not path.resolve().parent.is_dir():
-            raise ValueError(f"{path}: there is no folder {path.resolve().parent}")
+        require_writable(path)

@@ -1,4 +1,4 @@
-"""The command `rlrewards`: score a file of completions with a stack of rewards, or audit rewards.
+"""The command `rlrewards`: score completions, evaluate and compare models, audit rewards.
 
 Errors are one line on standard error. Exit status: 0; 1 when a row is broken in a strict run, or an
 audit found something; 2 for a wrong call or a file that cannot be used; 130 when stopped with
@@ -27,7 +27,9 @@ from rlrewards.command_options import (
     TokenIdsColumn,
     TruncatedColumn,
 )
+from rlrewards.compare_command import compare
 from rlrewards.outputs import PartialFile
+from rlrewards.passk_command import passk
 from rlrewards.progress import ScoringProgress, one_line, say
 from rlrewards.scoring_run import BrokenRowError, ScoringRun, require_column_names
 from rlrewards.tables import open_table
@@ -43,6 +45,8 @@ TRACEBACK_VARIABLE = "RLREWARDS_TRACEBACK"
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="markdown")
 app.command()(audit)
+app.command()(passk)
+app.command()(compare)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

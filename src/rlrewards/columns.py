@@ -100,7 +100,7 @@ class RowReader:
         return Item(
             number=row.number,
             sample=self.sample(row.values),
-            label=None if label is None else _truth("label", label),
+            label=None if label is None else truth("label", label),
             by=None if by is None else plain_text(by),
         )
 
@@ -124,7 +124,7 @@ class RowReader:
             token_ids=_token_ids(self._decoded("token_ids", field(names.token_ids, "token_ids"))),
             options=read_options(self._decoded("options", field(names.options, "options"))),
             group=self._group(field(names.group, "group"), prompt),
-            truncated=None if truncated is None else _truth("truncated", truncated),
+            truncated=None if truncated is None else truth("truncated", truncated),
             extra={name: value for name, value in values.items() if name not in used},
         )
 
@@ -167,8 +167,8 @@ class RowReader:
         key = prompt_key(prompt)
         if key is None:
             raise ValueError(
-                "has neither group nor prompt, and the stack compares the completions of one "
-                "prompt; name one with --group-column or --prompt-column"
+                "has neither group nor prompt, so that nobody knows which completions are to be "
+                "compared; name one with --group-column or --prompt-column"
             )
         return key
 
@@ -200,7 +200,12 @@ def _token_ids(value: Any) -> Sequence[int] | None:
     return value
 
 
-def _truth(what: str, value: Any) -> bool:
+def truth(what: str, value: Any) -> bool:
+    """Return whether a value says right or wrong, by the words above.
+
+    Raises:
+        ValueError: it is none of them; the message begins with `what` it was to be.
+    """
     word = str(value).strip().lower()
     if word in RIGHT_WORDS:
         return True

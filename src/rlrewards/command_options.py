@@ -1,7 +1,8 @@
-"""Options that several commands share: which column of a file is what."""
+"""Options that several commands share: which column of a file is what, and how sure to be."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
@@ -30,4 +31,14 @@ TokenIdsColumn: TypeAlias = Annotated[
 ]
 TruncatedColumn: TypeAlias = Annotated[
     str | None, _column("whether the completion hit the length limit", "truncated")
+]
+
+Confidence: TypeAlias = Annotated[float, typer.Option(help="Confidence of the intervals.")]
+Resamples: TypeAlias = Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap.")]
+Seed: TypeAlias = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+JsonPath: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        "--json", metavar="PATH", help="Write the numbers as JSON.", rich_help_panel="Output"
+    ),
 ]

@@ -201,6 +201,23 @@ def digest_of(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def require_writable(path: Path | None) -> None:
+    """Raise unless a file can stand there, so that a long run does not end in vain.
+
+    Raises:
+        ValueError: it is a folder, or in none.
+    """
+    if path is not None and path.is_dir():
+        raise ValueError(f"{path}: is a folder")
+    if path is not None and not path.resolve().parent.is_dir():
+        raise ValueError(f"{path}: there is no folder {path.resolve().parent}")
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON to be read by people, too."""
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=True) + "\n", encoding="utf-8")
+
+
 def _output_format(out: Path) -> str:
     suffix = table_suffix(out.name) if out.suffix else ""
     if suffix not in (".jsonl", ".ndjson", ".parquet") or out.name.endswith(".parquet.gz"):

@@ -7,7 +7,7 @@ Either way records come out in the order of the rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -129,7 +129,7 @@ class ScoringRun:
     def _batches(self, done: int) -> Iterator[list[tuple[Item, Record]]]:
         grouped = is_grouped(self.stack)
         reader = RowReader(self.columns, text_cells=self.table.text_cells, group_by_prompt=grouped)
-        rows = rows_with_columns(self.table, self.columns)
+        rows = rows_with_columns(self.table, self.columns.required())
         items = readable_items(rows, reader, self._broken)
         score = partial(self.stack.score, step=self.step)
         if grouped:
@@ -175,14 +175,18 @@ class ScoringRun:
         self.watcher.broken(number, problem)
 
 
-def rows_with_columns(table: Table, columns: Columns) -> Iterator[Row]:
+def rows_with_columns(table: Table, required: Mapping[str, str]) -> Iterator[Row]:
     """Return the rows of a table, once it has shown the columns that it must have.
+
+    Args:
+        table: The rows.
+        required: Name of each column, by what it holds.
 
     Raises:
         ValueError: none of the first 1,000 readable rows has one of the columns.
     """
     rows = iter(table)
-    missing = columns.required()
+    missing = dict(required)
     seen: dict[str, None] = {}
     head: list[Row] = []
     for row in islice(rows, PEEK_ROWS):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -34,11 +34,16 @@ def summary_text(run: ScoringRun) -> str:
     Means of the rewards, the accuracy with its interval, counts of verdicts, the same for each
     value of `by`, the confusion table when there are labels, and rows to look at.
     """
+    return rendered(_parts(run))
+
+
+def rendered(parts: Iterable[RenderableType]) -> str:
+    """Return tables and texts as they are printed, one below the other."""
     console = Console(markup=False, highlight=False, emoji=False)
     # Tables of numbers fit into 80 columns; a narrower terminal wraps them, and nothing is cut.
     console.width = max(console.width, 80 if console.is_terminal else _PIPE_WIDTH)
     with console.capture() as captured:
-        for part in _parts(run):
+        for part in parts:
             console.print(part)
     lines = "\n".join(line.rstrip() for line in captured.get().splitlines())
     return re.sub(r"\n{3,}", "\n\n", lines).strip() + "\n"
@@ -84,7 +89,7 @@ def _headline(run: ScoringRun) -> Text:
 
 
 def _means(tally: Tally) -> Table:
-    table = _table("reward", "mean", "rows", "None")
+    table = table_of("reward", "mean", "rows", "None")
     for name, mean in tally.means.items():
         table.add_row(name, _mean(mean), f"{mean.count:,}", f"{mean.none:,}")
     return table
@@ -99,7 +104,7 @@ def _accuracy_line(tally: Tally) -> str:
 
 
 def _verdicts(tally: Tally) -> Table:
-    table = _table("verdict", "rows")
+    table = table_of("verdict", "rows")
     for status in Status:
         table.add_row(status, f"{tally.statuses[status]:,}")
     if tally.statuses[NOT_VERIFIED]:
@@ -111,7 +116,7 @@ def _split(column: str, by: dict[str | None, Tally]) -> Table:
     rare = (Status.NO_REFERENCE, NOT_VERIFIED)
     found = [status for status in rare if any(tally.statuses[status] for tally in by.values())]
     shown = [Status.NO_ANSWER, Status.UNDECIDED, *found]
-    table = _table(column, "rows", "total", "accuracy", "95 % interval", *shown)
+    table = table_of(column, "rows", "total", "accuracy", "95 % interval", *shown)
     for value in _sorted(by)[:_VALUES_SHOWN]:
         tally = by[value]
         table.add_row(
@@ -156,7 +161,7 @@ def _sorted(values: Collection[str | None]) -> list[str | None]:
 def _confusions(tally: Tally) -> Table:
     shut_out = {NOT_VERIFIED: (NOT_VERIFIED,)} if tally.statuses[NOT_VERIFIED] else {}
     says: dict[str, tuple[str, ...]] = {**_SAYS, **shut_out}
-    table = _table("label \\ verdict", *says)
+    table = table_of("label \\ verdict", *says)
     for label, name in ((True, "right"), (False, "wrong")):
         counts = (sum(tally.confusions[label, s] for s in found) for found in says.values())
         table.add_row(name, *(f"{count:,}" for count in counts))
@@ -175,7 +180,7 @@ def _confusion_line(tally: Tally) -> str:
 
 
 def _reasons(tally: Tally) -> Iterator[RenderableType]:
-    table = _table("reason for UNDECIDED", "rows")
+    table = table_of("reason for UNDECIDED", "rows")
     for why, count in tally.undecided_reasons.most_common(10):
         table.add_row(one_line(why, 100), f"{count:,}")
     yield table
@@ -205,7 +210,8 @@ def _cell(value: Any) -> str:
     return "–" if value is None else one_line(str(value), 60)
 
 
-def _table(first: str, *others: str) -> Table:
+def table_of(first: str, *others: str) -> Table:
+    """Return an empty table: a column of names, then columns of numbers."""
     table = Table(box=SIMPLE_HEAD, collapse_padding=True)
     table.add_column(first, overflow="fold")
     for header in others:

@@ -166,6 +166,17 @@ def is_confused(label: bool | None, status: str) -> bool:
     return label is not (status == Status.EQUAL)
 
 
+def is_graded(reference: str | Sequence[str] | None, status: str | None) -> bool:
+    """Whether a row counts in the accuracy: it has a reference, and it may be right or wrong.
+
+    >>> is_graded("4", "UNDECIDED"), is_graded("4", None), is_graded(None, "NO_REFERENCE")
+    (True, True, False)
+    """
+    if status is None or status == NOT_VERIFIED:
+        return _is_given(reference)
+    return status != Status.NO_REFERENCE
+
+
 def reason_kind(why: str) -> str:
     """Return a verdict's reason without what differs from row to row.
 

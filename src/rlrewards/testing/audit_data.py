@@ -75,7 +75,7 @@ def read_rows(path: str, columns: Columns = Columns(), *, limit: int = 1000) -> 
     broken: list[tuple[int, str]] = []
     with open_table(path) as table:
         reader = _Reader(columns, text_cells=table.text_cells)
-        rows = rows_with_columns(table, columns)
+        rows = rows_with_columns(table, columns.required())
         items = [*readable_items(islice(rows, limit), reader, lambda *row: broken.append(row))]
         more = next(iter(rows), None) is not None
         name, unit = table.name, table.unit
