@@ -47,6 +47,12 @@ def test_a_million_samples(c, k):
     assert pass_at_k(n, n // 2, n // 2) == 1.0
 
 
+def test_what_is_nearly_certain_is_not_rounded_up():
+    n, c, k = 10**6, 5000, 5000  # one minus e^−25
+    assert pass_at_k(n, c, k) == pytest.approx(float(exact(n, c, k)), abs=2e-16)
+    assert pass_at_k(n, c, k) < 1
+
+
 @given(st.data())
 def test_laws(data):
     n = data.draw(st.integers(1, 10_000))
