@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import rlrewards as rr
@@ -86,6 +87,11 @@ def by_thread(batch):
     return [float(threading.current_thread() is threading.main_thread()) for _ in batch]
 
 
+def by_thread_if_empty(batch):
+    in_main = threading.current_thread() is threading.main_thread()
+    return [float(not sample.completion and not in_main) for sample in batch]
+
+
 def runs_a_loop(batch):
     async def inside():
         return [1.0] * len(batch)
@@ -103,8 +109,26 @@ def writes_down(batch):
     return [1.0] * len(batch)
 
 
+def empties_its_column(completions, **columns):
+    scores = [float(len(text)) for text in completions]
+    completions.clear()
+    return scores
+
+
+def edits_its_messages(completions, **columns):
+    texts = [messages[0]["content"] for messages in completions]
+    for messages in completions:
+        messages[0]["content"] += "."
+    return [float(len(text)) for text in texts]
+
+
 def draws(batch):
     return [float(random.random() >= 0) for _ in batch]
+
+
+def seeds(batch):
+    random.seed(0)
+    return [1.0] * len(batch)
 
 
 def prints(batch):
@@ -116,6 +140,39 @@ def reads_a_file(batch):
     with open(__file__, encoding="utf-8") as file:
         file.readline()
     return [1.0] * len(batch)
+
+
+def reads_a_path(batch):
+    return [float(bool(Path(__file__).read_text(encoding="utf-8"))) for _ in batch]
+
+
+class NoEquality:
+    """Nothing is wrong with it: it is what most classes are."""
+
+    def __call__(self, batch):
+        return self.scores(batch)
+
+    def scores(self, batch):
+        return [float(words(sample)) for sample in batch]
+
+
+def words_of(batch, *, least):
+    return [float(words(sample) >= least) for sample in batch]
+
+
+# Forms as users ask for them: of DeepSeek-R1's template, and of a well-known GSM8K example.
+ON_LINES = r"<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>"
+REASONING_TAGS = r"<reasoning>\n.*?\n</reasoning>\n<answer>\n.*?\n</answer>"
+
+
+class Matches:
+    """Whether the whole text matches."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+
+    def __call__(self, batch):
+        return [float(bool(re.fullmatch(self.pattern, s.completion, re.DOTALL))) for s in batch]
 
 
 def backtracks(batch):

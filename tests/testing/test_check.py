@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from rlrewards.testing.laws import LAWS
 from rlrewards.testing.laws.every import (
     finite_or_none,
     length_in_is_length_out,
+    pickles,
+    same_in_an_event_loop,
     same_in_another_process,
     splitting_changes_nothing,
 )
@@ -49,6 +52,36 @@ def verl_tuple(model_output, ground_truth):
     return float(model_output == ground_truth), "extracted"
 
 
+def trl_ids(completion_ids, **columns):
+    """As TRL's own penalty for overlong completions."""
+    return [-len(ids) / 100 + 0.0 for ids in completion_ids]
+
+
+async def trl_async(completions, **columns):
+    return [float(len(text)) for text in completions]
+
+
+async def verl_async(data_source, solution_str, ground_truth, extra_info=None):
+    return float(solution_str == ground_truth)
+
+
+def verl_by_place(data_source, solution_str, ground_truth, extra_info=None, /):
+    return float(solution_str == ground_truth)
+
+
+def trl_shortest(prompts, completions, **columns):
+    """Compares the completions of a prompt."""
+    least = {}
+    for prompt, text in zip(prompts, completions, strict=True):
+        least[prompt] = min(len(text), least.get(prompt, len(text)))
+    pairs = zip(prompts, completions, strict=True)
+    return [float(len(text) == least[prompt]) for prompt, text in pairs]
+
+
+async def ours_async(batch):
+    return [0.0 for _ in batch]
+
+
 def verifier(answer, reference):
     return answer == reference
 
@@ -58,8 +91,10 @@ def by_batch(batch):
 
 
 @pytest.mark.parametrize(
-    "reward", [ours, trl_text, trl_messages, trl_either, verl, verl_tuple, rr.Accuracy()]
-)
+    "reward",
+    [ours, trl_text, trl_messages, trl_either, trl_ids, trl_async,
+     verl, verl_tuple, verl_async, verl_by_place, rr.Accuracy()],
+)  # fmt: skip
 def test_each_signature_is_told_by_its_parameters(reward):
     report = check_reward(reward, laws=(*TWO, finite_or_none), examples=10)
     assert report.ok, str(report)
@@ -82,6 +117,59 @@ def test_the_signature_can_be_said():
     assert check_reward(unclear, signature="trl", laws=TWO, examples=5).ok
     with pytest.raises(ValueError, match="signature='tlr'; allowed: rlrewards, trl"):
         check_reward(unclear, signature="tlr")
+
+
+def test_an_asynchronous_function_works_in_an_event_loop_too():
+    report = check_reward(trl_async, laws=[same_in_an_event_loop])
+    assert report.ok, str(report)
+
+
+def test_an_asynchronous_function_of_samples_is_told_what_to_do():
+    (finding,) = check_reward(ours_async, laws=TWO[:1], examples=1)
+    assert finding.why == "is asynchronous; wrap it in rlrewards.reward"
+    assert check_reward(rr.reward(ours_async), laws=TWO[:1], examples=1).ok
+
+
+def test_a_grouped_function_of_trl_is_given_prompts_that_differ():
+    report = check_reward(trl_shortest, kind="grouped", laws=TWO)
+    assert report.ok, str(report)
+    assert not check_reward(trl_shortest, laws=TWO).ok
+
+
+@pytest.mark.parametrize("effort", [{"examples": 0}, {"patience_seconds": 0}])
+def test_an_effort_that_makes_no_sense_is_refused(effort):
+    with pytest.raises(ValueError, match=next(iter(effort))):
+        check_reward(ours, **effort)
+
+
+def test_a_reward_that_ends_the_process_is_told_by_the_smallest_batch():
+    (finding,) = check_reward(exits, laws=TWO[:1])
+    assert finding.outcome is Outcome.FAILED
+    assert (finding.why, len(finding.samples)) == ("raised SystemExit: 3", 1)
+
+
+def exits(batch):
+    if batch:
+        sys.exit(3)
+    return []
+
+
+def test_a_report_names_no_addresses():
+    local = lambda batch: [0.0 for _ in batch]  # noqa: E731
+    (finding,) = check_reward(local, laws=[pickles])
+    assert "<lambda>" in finding.why
+    assert "0x" not in finding.why
+
+
+def test_the_worker_of_a_pool_starts_no_process():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        outcome = pool.apply(_outcome_in_another_process)
+    assert outcome is Outcome.SKIPPED
+
+
+def _outcome_in_another_process():
+    (finding,) = check_reward(ours, laws=[same_in_another_process])
+    return finding.outcome
 
 
 def test_a_verifier_is_a_kind():

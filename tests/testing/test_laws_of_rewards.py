@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
+from functools import partial
 
 import broken_rewards as broken
 import pytest
@@ -173,6 +175,8 @@ def test_what_hangs_is_stopped(name, reward):
         (broken.zero_over_zero, "nan"),
         (broken.minus_zero, "−0.0"),
         (lambda batch: ["a"] * len(batch), "'a'"),
+        (lambda batch: ["1.0"] * len(batch), "'1.0'"),
+        (lambda batch: [10**400] * len(batch), "expected a number"),
         (lambda batch: 1.0, "float"),
         (lambda batch: {"a": 1.0}, "dict"),
         (lambda batch: [1 / 0 for _ in batch], "ZeroDivisionError"),
@@ -184,10 +188,53 @@ def test_finite_or_none_says_what_came(reward, why):
     assert why in finding.why
 
 
-@pytest.mark.parametrize("reward", [broken.draws, broken.prints, broken.reads_a_file])
+@pytest.mark.parametrize(
+    "reward",
+    [broken.draws, broken.seeds, broken.prints, broken.reads_a_file, broken.reads_a_path],
+)
 def test_touches_nothing_sees_each_way(reward):
+    state = random.getstate()
     finding = finding_of(subject(reward), LAW["touches nothing"], Effort())
     assert finding.outcome is Outcome.FAILED
+    assert len(finding.samples) == 1
+    assert (random.getstate() == state) == (reward not in (broken.draws, broken.seeds))
+
+
+@pytest.mark.parametrize("reward", [broken.empties_its_column, broken.edits_its_messages])
+def test_mutates_nothing_sees_the_columns_of_trl(reward):
+    finding = finding_of(subject(reward), LAW["mutates nothing"], Effort())
+    assert finding.why == "changed completions"
+    assert len(finding.samples) == 1
+
+
+@pytest.mark.parametrize(
+    "reward", [broken.NoEquality(), broken.NoEquality().scores, partial(broken.words_of, least=1)]
+)
+def test_identity_need_not_survive_pickle(reward):
+    finding = finding_of(subject(reward), LAW["pickles"], Effort())
+    assert finding.outcome is Outcome.PASSED, finding.why
+
+
+def test_only_the_samples_whose_scores_differ_are_shown():
+    finding = finding_of(subject(broken.by_thread_if_empty), LAW["same in a thread"], Effort())
+    assert [sample.completion for sample in finding.samples] == [""]
+    assert finding.why == "scored [1.0] in a thread, [0.0] in the main one"
+
+
+@pytest.mark.parametrize("pattern", [broken.ON_LINES, broken.REASONING_TAGS])
+def test_a_form_of_whole_lines_pays(pattern):
+    told = subject(broken.Matches(pattern), kind="strict_format")
+    for name in ("form pays", "kept or not"):
+        finding = finding_of(told, LAW[name], Effort())
+        assert finding.outcome is Outcome.PASSED, str(finding)
+
+
+def test_a_form_of_ones_own_pays_where_it_is_shown():
+    reward = broken.Matches(r"<plan>.*</plan>")
+    finding = finding_of(subject(reward, kind="format"), LAW["form pays"], Effort())
+    assert "say well_formed=" in finding.why
+    told = subject(reward, kind="format", well_formed="<plan>a</plan>")
+    assert finding_of(told, LAW["form pays"], Effort()).outcome is Outcome.PASSED
 
 
 def test_a_penalty_without_a_floor():

@@ -105,13 +105,17 @@ def test_a_hang_inside_one_check_leaves_no_process_behind():
     assert not multiprocessing.active_children()
 
 
-@pytest.mark.parametrize(("reward", "code"), [(exiting, 7), (system_exiting, 3)])
-def test_a_process_that_ends_itself_is_told_and_the_next_check_goes_on(reward, code):
-    one = subject(reward)
+def test_a_process_that_ends_itself_is_told_and_the_next_check_goes_on():
+    one = subject(exiting)
     found = [*run([(one, Ask(("a", "die"))), (subject(plain), Ask())], QUICK)]
     assert outcomes(found) == ["stopped", "passed"]
-    assert found[0].why == f"the process died (exit code {code})"
+    assert found[0].why == "the process died (exit code 7)"
     assert found[0].samples[-1].completion in ("a", "die")
+
+
+def test_a_system_exit_is_an_error_like_others():
+    (finding,) = run([(subject(system_exiting), Ask())], QUICK)
+    assert (finding.outcome, finding.why) == ("failed", "raised SystemExit: 3")
 
 
 def test_a_death_is_seen_at_once_though_what_it_started_holds_the_pipe():

@@ -37,6 +37,12 @@ class Effort:
     seconds: float = 10.0
     patience_seconds: float = 20.0
 
+    def __post_init__(self) -> None:
+        if self.examples < 1:
+            raise ValueError(f"examples={self.examples!r}, expected at least 1")
+        if not self.patience_seconds > 0:
+            raise ValueError(f"patience_seconds={self.patience_seconds!r}, expected more than 0")
+
 
 @dataclass(frozen=True)
 class Law:

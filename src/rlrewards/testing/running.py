@@ -13,6 +13,7 @@ import math
 import multiprocessing
 import os
 import pickle
+import re
 import sys
 import time
 import warnings
@@ -28,6 +29,7 @@ from rlrewards.testing.subject import Broken, Subject
 
 POLL_SECONDS = 0.2
 END_SECONDS = 2.0  # a child that is done may take so long to end
+ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # another one in each process
 
 
 class Check(Protocol):
@@ -140,7 +142,7 @@ def finding_of(subject: Subject, check: Check, effort: Effort) -> Finding:
             subject.name,
             check.statement,
             outcome,
-            why,
+            ADDRESS.sub("", why),
             broken.samples if broken else (),
             broken.scores if broken else (),
             time.monotonic() - begun,

@@ -6,6 +6,7 @@ verl's one completion and its reference. `subject` looks at a function's paramet
 
 from __future__ import annotations
 
+import copy
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
 from rlrewards.core import UNBOUNDED, Sample, bounds_of, name_of
+from rlrewards.scoring import is_awaitable, run_to_end
 from rlrewards.testing.kinds import checked_kinds, facts_of, kinds_of
 
 Signature = Literal["rlrewards", "trl", "verl", "verifier"]
@@ -21,6 +23,7 @@ REFERENCE_NAMES = (
     *("reference", "solution", "answer", "ground_truth", "final_answer", "target", "gold"),
     *("label", "solutions", "answers"),
 )
+TRL_NAMES = ("prompts", "completions", "completion_ids")
 COMPLETION_NAMES = ("solution_str", "model_output", "completion", "response", "prediction", "text")
 
 
@@ -84,7 +87,7 @@ class Subject:
             case "rlrewards":
                 return self.reward(batch)
             case "trl":
-                return self.reward(**self._columns(batch))
+                return _awaited(_called(self.reward, self._columns(batch)))
             case "verl":
                 return [self._one(sample) for sample in batch]
             case _:
@@ -103,9 +106,12 @@ class Subject:
             self.watch(batch)
         try:
             scores = self.raw(batch)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = " ".join(str(error).split())[:200]
             raise Broken(f"raised {type(error).__name__}: {text}", batch) from error
+        if inspect.iscoroutine(scores):
+            scores.close()
+            raise Broken("is asynchronous; wrap it in rlrewards.reward", batch)
         if isinstance(scores, str | Mapping) or not isinstance(scores, Iterable):
             raise Broken(f"returned {type(scores).__name__}, expected a list of scores", batch)
         scores = [*scores]
@@ -132,9 +138,16 @@ class Subject:
             self.watch(pair)
         try:
             return self.agrees(answer, reference)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             text = " ".join(str(error).split())[:200]
             raise Broken(f"raised {type(error).__name__}: {text}", pair) from error
+
+    def changed_columns(self, batch: Sequence[Sample]) -> list[str]:
+        """Return the columns that a function of TRL's signature changes for those after it."""
+        columns = self._columns(batch)
+        before = copy.deepcopy(columns)
+        _awaited(_called(self.reward, columns))
+        return [name for name, values in before.items() if columns[name] != values]
 
     def with_reward(self, reward: Any) -> Subject:
         """Return the same subject for another function, say the same one unpickled."""
@@ -144,8 +157,10 @@ class Subject:
         if score is None:
             return None
         try:
+            if isinstance(score, str | bytes):  # float() reads "1.0", a trainer does not
+                raise TypeError
             value = float(score)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise Broken(f"returned {score!r}, expected a number or None", batch) from None
         if not math.isfinite(value):
             raise Broken(f"returned {value}", batch)
@@ -177,7 +192,8 @@ class Subject:
             **dict.fromkeys(COMPLETION_NAMES, sample.completion),
             **{name: _single(sample.reference) for name in REFERENCE_NAMES},
         }
-        result = self.reward(**_accepted(self.reward, values, only_named=True))
+        accepted = _accepted(self.reward, values, only_named=True)
+        result = _awaited(_called(self.reward, accepted))
         if isinstance(result, Mapping):
             return result["score"]
         return result[0] if isinstance(result, tuple) else result
@@ -237,7 +253,7 @@ def subject(
 def _signature_of(function: Callable[..., Any]) -> Signature:
     """Tell a function's signature from the names of its parameters."""
     names = _parameters(function)
-    if "completions" in names:
+    if {*names} & {*TRL_NAMES}:
         return "trl"
     if {*names} & {*COMPLETION_NAMES} and {*names} & {*REFERENCE_NAMES}:
         return "verl"
@@ -263,7 +279,7 @@ def _as_it_likes(found: Subject) -> Subject:
             candidate.raw(probe)
         except (TypeError, KeyError, IndexError, AttributeError):
             continue
-        except Exception:
+        except (Exception, SystemExit):
             return candidate
         return candidate
     return found
@@ -278,6 +294,22 @@ def _accepted(
     if takes_all and not only_named:
         return dict(values)
     return {name: value for name, value in values.items() if name in parameters}
+
+
+def _called(function: Callable[..., Any], values: Mapping[str, Any]) -> Any:
+    """Return what a function gives for values by name, or by place where it wants them so."""
+    named = dict(values)
+    by_place = [
+        named.pop(name)
+        for name, item in _parameters(function).items()
+        if item.kind is item.POSITIONAL_ONLY and name in named
+    ]
+    return function(*by_place, **named)
+
+
+def _awaited(value: Any) -> Any:
+    """Return a value; TRL and verl await the result of an asynchronous function."""
+    return run_to_end(value) if is_awaitable(value) else value
 
 
 def _single(reference: str | Sequence[str] | None) -> str:

@@ -13,6 +13,7 @@ import os
 import pickle
 import random
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -75,6 +76,17 @@ def same_scores(found: Sequence[float | None], expected: Sequence[float | None])
     )
 
 
+def _ensure_same(
+    found: Sequence[float | None], expected: Sequence[float | None], here: str, there: str
+) -> None:
+    """Raise `Broken` with the samples of `BATCH` whose scores differ."""
+    rows = [row for row, pair in enumerate(zip(found, expected, strict=True))
+            if not same_scores(pair[:1], pair[1:])]  # fmt: skip
+    first, second = [found[row] for row in rows], [expected[row] for row in rows]
+    ensure(not rows, f"scored {first} {here}, {second} {there}",
+           [BATCH[row] for row in rows], first)  # fmt: skip
+
+
 @law("A batch of n samples has n scores, an empty batch none.", cases=batches)
 def length_in_is_length_out(subject: Subject, batch: Batch) -> None:
     """`Subject.__call__` counts."""
@@ -89,7 +101,7 @@ def finite_or_none(subject: Subject, batch: Batch) -> None:
     scores = subject(batch)
     for sample, score in zip(batch, scores, strict=True):
         negative = score == 0 and math.copysign(1, score) < 0
-        ensure(not negative, "returned −0.0, which prints and hashes oddly", [sample], [score])
+        ensure(not negative, "returned −0.0, which prints oddly; add 0.0", [sample], [score])
     if subject.signature == "rlrewards":
         for sample, raw in zip(batch, subject.raw(batch), strict=True):
             ensure(
@@ -167,19 +179,26 @@ def pickles(subject: Subject) -> None:
         again = pickle.loads(pickle.dumps(subject.reward))
     except Exception as error:
         raise Broken(f"does not pickle: {type(error).__name__}: {error}") from error
-    if subject.signature == "rlrewards" and "pointwise" in subject.kinds | {"pointwise"}:
+    if _says_what_is_equal(subject.reward):
         ensure(again == subject.reward, f"{again!r} came back for {subject.reward!r}")
         ensure(repr(again) == repr(subject.reward), f"its repr became {again!r}")
         with contextlib.suppress(TypeError):
             ensure(hash(again) == hash(subject.reward), "its hash changed")
     expected, found = subject(BATCH), subject.with_reward(again)(BATCH)
-    ensure(same_scores(found, expected), f"scored {found} after pickling, {expected} before",
-           BATCH, found)  # fmt: skip
+    _ensure_same(found, expected, "after pickling", "before")
+
+
+def _says_what_is_equal(reward: Any) -> bool:
+    """Whether equality is more than identity, which nothing keeps on its way through pickle."""
+    owner = type(getattr(reward, "__self__", reward))  # of a method, its object
+    return any("__eq__" in vars(base) for base in owner.__mro__[:-1])
 
 
 @law("The scores are the same in another process, whatever its PYTHONHASHSEED.")
 def same_in_another_process(subject: Subject) -> None:
     """Spawned, so that nothing is inherited."""
+    if multiprocessing.current_process().daemon:
+        raise NotApplicable("the worker of a pool may start no process")
     try:
         pickle.dumps(subject.reward)
     except Exception as error:
@@ -193,11 +212,10 @@ def same_in_another_process(subject: Subject) -> None:
                 found = executor.submit(_scores, replace(subject, watch=None)).result()
             except BrokenProcessPool as error:
                 raise NotApplicable(
-                    "a new process cannot import the main module: guard it with "
-                    'if __name__ == "__main__":'
+                    "a new process cannot import the main module: guard a script with "
+                    'if __name__ == "__main__":, and put what a notebook defines into a module'
                 ) from error
-    ensure(same_scores(found, expected), f"scored {found} in another process, {expected} here",
-           BATCH, found)  # fmt: skip
+    _ensure_same(found, expected, "in another process", "here")
 
 
 def _scores(subject: Subject) -> list[float | None]:
@@ -210,8 +228,7 @@ def same_in_a_thread(subject: Subject) -> None:
     batch = copy.deepcopy(BATCH)
     expected = subject(BATCH)
     found = in_a_thread(lambda: subject(batch))
-    ensure(same_scores(found, expected), f"scored {found} in a thread, {expected} in the main one",
-           BATCH, found)  # fmt: skip
+    _ensure_same(found, expected, "in a thread", "in the main one")
 
 
 @law("The scores are the same in an event loop.")
@@ -223,8 +240,7 @@ def same_in_an_event_loop(subject: Subject) -> None:
         return subject(copy.deepcopy(BATCH))
 
     found = asyncio.run(inside())
-    ensure(same_scores(found, expected), f"scored {found} in an event loop, {expected} outside",
-           BATCH, found)  # fmt: skip
+    _ensure_same(found, expected, "in an event loop", "outside")
 
 
 @law("A reward leaves its samples as they are.", cases=batches)
@@ -233,19 +249,23 @@ def mutates_nothing(subject: Subject, batch: Batch) -> None:
     before = copy.deepcopy(batch)
     scores = subject(batch)
     ensure(batch == before, "changed its samples", before, scores)
+    if subject.signature == "trl":
+        changed = subject.changed_columns(batch)
+        ensure(not changed, f"changed {', '.join(changed)}", before, scores)
 
 
 @law("A reward draws no random numbers, prints nothing, and opens no file or connection.")
 def touches_nothing(subject: Subject) -> None:
     """A run must be reproducible, and a score must not depend on the world."""
     subject(BATCH)  # what is loaded at first use is loaded now
-    batch = copy.deepcopy(BATCH)
-    state = _random_states()
-    with _watched() as (printed, touched):
-        subject(batch)
-    ensure(not touched, f"called {', '.join(sorted(set(touched)))}", BATCH)
-    ensure(not printed.getvalue(), f"printed {printed.getvalue()[:80]!r}", BATCH)
-    ensure(_random_states() == state, "drew random numbers of the caller's generator", BATCH)
+    for batch in (*([sample] for sample in BATCH), [*BATCH]):  # the smallest first
+        with _generators_kept(), _watched() as (printed, touched):
+            state = _random_states()
+            subject(copy.deepcopy(batch))
+            drew = _random_states() != state
+        ensure(not touched, f"called {', '.join(sorted(set(touched)))}", batch)
+        ensure(not printed.getvalue(), f"printed {printed.getvalue()[:80]!r}", batch)
+        ensure(not drew, "drew from, or seeded, the caller's random generator", batch)
 
 
 @law("Any input has its score in bounded time.")
@@ -305,10 +325,27 @@ def _environment(name: str, value: str) -> Iterator[None]:
             os.environ[name] = before
 
 
-def _random_states() -> str:
+def _random_states() -> tuple[Any, ...]:
     import numpy as np
 
-    return str(random.getstate()) + str(np.random.get_state())  # noqa: NPY002
+    torch = sys.modules.get("torch")
+    drawn = () if torch is None else torch.get_rng_state().tolist()
+    return random.getstate(), str(np.random.get_state()), drawn  # noqa: NPY002
+
+
+@contextlib.contextmanager
+def _generators_kept() -> Iterator[None]:
+    """Put the generators where no seed puts them, and back at the end."""
+    import numpy as np
+
+    kept, kept_numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.random()
+    np.random.random()  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(kept)
+        np.random.set_state(kept_numpy)  # noqa: NPY002
 
 
 @contextlib.contextmanager
@@ -316,7 +353,7 @@ def _watched() -> Iterator[tuple[io.StringIO, list[str]]]:
     """Yield what is printed, and the calls that open a file or a connection."""
     touched: list[str] = []
     printed = io.StringIO()
-    kept_open, kept_connect = builtins.open, socket.socket.connect
+    kept_open, kept_connect = builtins.open, socket.socket.connect  # pathlib's is `io.open`
 
     def opened(*arguments: Any, **more: Any) -> Any:
         touched.append("open")
@@ -326,13 +363,13 @@ def _watched() -> Iterator[tuple[io.StringIO, list[str]]]:
         touched.append("socket.connect")
         kept_connect(self, address)
 
-    builtins.open = opened
+    builtins.open = io.open = opened
     socket.socket.connect = connected  # type: ignore[method-assign, assignment]
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             yield printed, touched
     finally:
-        builtins.open = kept_open
+        builtins.open = io.open = kept_open
         socket.socket.connect = kept_connect  # type: ignore[method-assign]
 
 

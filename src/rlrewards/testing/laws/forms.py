@@ -15,6 +15,9 @@ FORMS = (
     ("<think>", "2 + 2", "</think>", "\n", "<answer>", "4", "</answer>"),
     ("<answer>", "4", "</answer>"),
     ("## Thinking", "\n\n", "2 + 2", "\n\n", "## Final Response", "\n\n", "4"),
+    ("<think>", "\n", "2 + 2", "\n", "</think>", "\n", "<answer>", "\n", "4", "\n", "</answer>"),
+    ("<reasoning>", "\n", "2 + 2", "\n", "</reasoning>", "\n",
+     "<answer>", "\n", "4", "\n", "</answer>"),
     (
         "<think>", "2 + 2", "</think>", "\n", "### Assessment", "\n", "fever", "\n",
         "### Final Answer", "\n", "\\boxed{B}",
@@ -48,7 +51,7 @@ OWN_FORMS = {
     "think_answer": FORMS[1:3],
     "think_answer_strict": FORMS[1:2],
     "huatuo": FORMS[3:4],
-    "gazal": FORMS[4:],
+    "gazal": FORMS[6:],
 }
 
 
@@ -129,17 +132,21 @@ def _prefilled(subject: Subject, text: str) -> str:
 
 
 @law(
-    "Some well-formed text earns more than no form at all.",
+    "Some well-formed text earns more than no form at all; the fact `well_formed` is one of a form "
+    "of your own.",
     kinds="format",
     name="form pays",
 )
 def _form_pays(subject: Subject) -> None:
     none = subject.score(_sample("no form at all"))
-    scores = [subject.score(_sample(_prefilled(subject, "".join(form)))) for form in FORMS]
+    own = [(str(subject.facts["well_formed"]),)] if "well_formed" in subject.facts else []
+    samples = [_sample(_prefilled(subject, "".join(form))) for form in (*own, *FORMS)]
+    scores = [subject.score(sample) for sample in samples]
+    hint = "" if own else "; if it asks for another, say well_formed= with such a text"
     ensure(
         none is not None and any(score is not None and score > none for score in scores),
-        f"every form scores {scores}, no form {none}",
-        [_sample("".join(form)) for form in FORMS],
+        f"every form scores {scores}, no form {none}{hint}",
+        samples,
         scores,
     )
 
