@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from rlrewards.testing.kinds import checked_kinds, missing_facts
@@ -56,6 +56,7 @@ class Law:
         body: `body(subject, case)`, raises `Broken`; `body(subject)` without `cases`.
         cases: Gives the strategy for the cases of a subject.
         not_kinds: It does not apply to these.
+        times: It draws so many times the cases of others: its own are cheap and many-sided.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Law:
     needs: tuple[str, ...] = ()
     cases: Callable[[Subject], SearchStrategy[Any]] | None = field(default=None, repr=False)
     not_kinds: frozenset[str] = frozenset()
+    times: int = 1
     group: str = field(default="law", init=False)
 
     def applies_to(self, subject: Subject) -> bool:
@@ -85,6 +87,7 @@ class Law:
         if self.cases is None:
             self.body(subject)
         else:
+            effort = replace(effort, examples=effort.examples * self.times)
             _search(self.body, subject, self.cases(subject), effort)
 
 
@@ -96,6 +99,7 @@ def law(
     needs: Iterable[str] = (),
     cases: Callable[[Subject], SearchStrategy[Any]] | None = None,
     name: str = "",
+    times: int = 1,
 ) -> Callable[[Body], Law]:
     """Make a law of a function `body(subject, case)` that raises `Broken`; a decorator.
 
@@ -115,6 +119,7 @@ def law(
             tuple(needs),
             cases,
             frozenset(not_kinds),
+            times,
         )
 
     return decorate

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol
 from rlrewards.core import Sample
 from rlrewards.testing.findings import Finding, Outcome
 from rlrewards.testing.law import Effort, NotApplicable
-from rlrewards.testing.subject import Broken, Subject
+from rlrewards.testing.subject import Broken, Subject, settled
 
 POLL_SECONDS = 0.2
 END_SECONDS = 2.0  # a child that is done may take so long to end
@@ -134,6 +134,7 @@ def _refuse_an_unguarded_script() -> None:
 def finding_of(subject: Subject, check: Check, effort: Effort) -> Finding:
     """Run one check here and now."""
     begun = time.monotonic()
+    subject = settled(subject)
 
     def found(outcome: Outcome, why: str = "", broken: Broken | None = None) -> Finding:
         return Finding(

@@ -59,7 +59,8 @@ class Subject:
         kinds: Which checks apply; see `kinds.KINDS`.
         facts: Parameters that checks need, by name.
         signature: How it is called.
-        conversational: Whether completions go to it as chat messages (TRL's signature only).
+        conversational: Whether completions go to it as chat messages (TRL's signature only); None
+            until it is tried out: see `settled`.
         watch: Hears of each batch before the reward does, so that a hang can be told.
     """
 
@@ -68,7 +69,7 @@ class Subject:
     kinds: frozenset[str]
     facts: Mapping[str, Any] = field(default_factory=dict)
     signature: Signature = "rlrewards"
-    conversational: bool = False
+    conversational: bool | None = None
     watch: Callable[[Sequence[Sample]], None] | None = field(default=None, repr=False)
 
     @property
@@ -87,7 +88,7 @@ class Subject:
             case "rlrewards":
                 return self.reward(batch)
             case "trl":
-                return _awaited(_called(self.reward, self._columns(batch)))
+                return _awaited(_called(self.reward, settled(self)._columns(batch)))
             case "verl":
                 return [self._one(sample) for sample in batch]
             case _:
@@ -144,7 +145,7 @@ class Subject:
 
     def changed_columns(self, batch: Sequence[Sample]) -> list[str]:
         """Return the columns that a function of TRL's signature changes for those after it."""
-        columns = self._columns(batch)
+        columns = settled(self)._columns(batch)
         before = copy.deepcopy(columns)
         _awaited(_called(self.reward, columns))
         return [name for name, values in before.items() if columns[name] != values]
@@ -237,17 +238,14 @@ def subject(
     kinds = checked_kinds(kind) if kind is not None else kinds_of(reward)
     if "verifier" in kinds:
         signature = "verifier"
-    found = Subject(
+    return Subject(
         reward,
         name or name_of(reward),
         kinds,
         {**facts_of(reward), **facts},
         signature or _signature_of(reward),
-        bool(conversational),
+        conversational,
     )
-    if conversational is None and found.signature == "trl":
-        return _as_it_likes(found)
-    return found
 
 
 def _signature_of(function: Callable[..., Any]) -> Signature:
@@ -267,13 +265,19 @@ def _parameters(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]
         return {}
 
 
-def _as_it_likes(found: Subject) -> Subject:
-    """Most users' functions take text, TRL's own take chat messages: the one that works.
+def settled(found: Subject) -> Subject:
+    """Return a subject of which it is known whether it takes text or chat messages.
 
-    Text goes first. What takes messages cannot index text by `"content"`, but what takes text may
-    well look for a word in a list of messages, and never find it.
+    It calls the function, and so is done where the checks run. Most users' functions take text,
+    TRL's own take messages. Text goes first: what takes messages cannot index text by `"content"`,
+    but what takes text may well look for a word in a list of messages, and never find it.
     """
+    if found.signature != "trl" or found.conversational is not None:
+        return found
     probe = [Sample("4", "4", "2 + 2", token_ids=[1])]
+    found = replace(found, conversational=False)
+    if found.watch is not None:
+        found.watch(probe)
     for candidate in (found, replace(found, conversational=True)):
         try:
             candidate.raw(probe)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rlrewards.core import Sample
 from rlrewards.testing import definitions
-from rlrewards.testing.envelopes import best_envelope
+from rlrewards.testing.envelopes import Envelope, best_envelope
 from rlrewards.testing.law import NotApplicable, ensure, law
 from rlrewards.testing.problems import CHOICES, Problem, problems_for
 from rlrewards.testing.subject import Subject
@@ -81,12 +81,15 @@ def _silence(subject: Subject) -> None:
     "expressions, yes and no, letters.",
     kinds="accuracy",
     not_kinds=["choice", "cosine", "group_length"],
-    cases=lambda subject: st.sampled_from(NOTATIONS),
     name="an opinion on every usual reference",
 )
-def _opinions(subject: Subject, notation: tuple[str, str, str]) -> None:
-    reference, right, wrong = notation
+def _opinions(subject: Subject) -> None:
     form = best_envelope(subject)
+    for notation in NOTATIONS:
+        _opinion(subject, form, *notation)
+
+
+def _opinion(subject: Subject, form: Envelope, reference: str, right: str, wrong: str) -> None:
     problem = Problem("What is it?", reference, (wrong,))
     samples = [problem.sample(form.wrap(right)), problem.sample(form.wrap(wrong))]
     scores = subject(samples)

@@ -31,6 +31,7 @@ INSERTED = (
     *("<think>", "</think>", "<answer>", "</answer>", "## Thinking", "## Final Response"),
     *("### Assessment", "### Final Answer", "\\boxed{B}", "\\boxed{F}", "\\boxed{A}."),
     *(
+        "x",
         " ",
         "\n",
         "\n\n",
@@ -104,6 +105,7 @@ def _as_defined(subject: Subject, text: str) -> float:
     needs=["form"],
     cases=_texts,
     name="the form as defined",
+    times=10,
 )
 def _is_defined(subject: Subject, text: str) -> None:
     sample = _sample(text)
