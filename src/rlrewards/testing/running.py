@@ -134,7 +134,8 @@ def _refuse_an_unguarded_script() -> None:
 def finding_of(subject: Subject, check: Check, effort: Effort) -> Finding:
     """Run one check here and now."""
     begun = time.monotonic()
-    subject = settled(subject)
+    if isinstance(subject, Subject):  # an objective has nothing to be tried out
+        subject = settled(subject)
 
     def found(outcome: Outcome, why: str = "", broken: Broken | None = None) -> Finding:
         return Finding(
