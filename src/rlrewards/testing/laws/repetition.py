@@ -28,6 +28,8 @@ WORDS = (
         "elephantin",
     ),
     *("elephantshrews'-nose", "elephantshrews'-ears"),
+    # of one length and beginning, different in one place
+    *("elephantz", "elephanta", "elephantshrewz", "elephantshxew"),
 )
 KINDS = ("repetition", "dense_repetition")
 
