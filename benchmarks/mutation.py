@@ -5,7 +5,8 @@
 Each mutant is one small change to one source file (see `mutants.py`). It runs in a process of its
 own, where the changed source stands in for the module, and every law that applies is tried on the
 rewards that the module is about, our example-based tests on none. A mutant is killed when a law
-breaks or hangs; one that cannot be imported counts for neither side. What survives is printed with
+breaks or hangs; one that cannot be imported counts for neither side. First each file is tried
+unchanged, which must survive. What survives is printed with
 the explanation that `mutation_survivors.toml` gives, or with none.
 
 The law that compares with another process is left out: the other process has the unchanged module.
@@ -14,6 +15,7 @@ The law that compares with another process is left out: the other process has th
 from __future__ import annotations
 
 import argparse
+import ast
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -55,8 +57,8 @@ LEFT_OUT = ("same in another process",)
 SECONDS = 90.0
 
 
-class _Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Gives one module another source."""
+class _Stand(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
+    """Gives one module another source; the import system compiles and runs it as any other."""
 
     def __init__(self, name: str, source: str) -> None:
         self.name, self.source = name, source
@@ -66,8 +68,8 @@ class _Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             return None
         return importlib.machinery.ModuleSpec(name, self, origin=f"mutant of {name}")
 
-    def exec_module(self, module: ModuleType) -> None:
-        exec(compile(self.source, f"<mutant of {self.name}>", "exec"), module.__dict__)
+    def get_source(self, name: str) -> str:
+        return self.source
 
 
 def module_name(file: str) -> str:
@@ -146,6 +148,12 @@ def run(
             yield file, mutant, outcome, law
 
 
+def unchanged(file: str) -> Mutant:
+    """Return the file as it is, in the form of a mutant: the control, which must survive."""
+    source = ast.unparse(ast.parse((SOURCE / file).read_text(encoding="utf-8")))
+    return Mutant("", 0, "control", "", "", source)
+
+
 def explained(known: dict[str, str], mutant: Mutant) -> str:
     """Return why a mutant survives: by its key, or by the function that it stands in."""
     return known.get(mutant.key) or known.get(mutant.function, "")
@@ -174,6 +182,10 @@ def main() -> int:
     tally: dict[str, Counter[str]] = {file: Counter() for file in arguments.only}
     laws: Counter[str] = Counter()
     survivors: list[dict[str, str]] = []
+    for file in arguments.only:
+        outcome, law = judged((file, unchanged(file), arguments.examples))
+        if outcome != "survived":
+            parser.error(f"{file}, unchanged, is {outcome} by {law!r}: no mutant would count")
     for file, mutant, outcome, law in run(
         arguments.only, arguments.every, arguments.examples, arguments.workers
     ):

@@ -18,6 +18,7 @@ import typer
 
 from rlrewards.columns import Columns
 from rlrewards.command_options import (
+    EXIT_INTERRUPTED,
     CompletionColumn,
     GroupColumn,
     OptionsColumn,
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from rlrewards.testing.findings import Finding
 
 EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
 _PIPE_WIDTH = 120
 
 

@@ -19,11 +19,16 @@ from rlrewards import __version__
 from rlrewards.audit_command import audit
 from rlrewards.columns import Columns
 from rlrewards.command_options import (
+    EXIT_BROKEN_ROW,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
     CompletionColumn,
     GroupColumn,
     OptionsColumn,
     PromptColumn,
+    Quiet,
     ReferenceColumn,
+    Strict,
     TokenIdsColumn,
     TruncatedColumn,
 )
@@ -37,9 +42,6 @@ from rlrewards.tables import open_table
 if TYPE_CHECKING:
     from rlrewards.stack import Stack
 
-EXIT_BROKEN_ROW = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
 # Set to see the traceback behind a one-line error.
 TRACEBACK_VARIABLE = "RLREWARDS_TRACEBACK"
 
@@ -137,13 +139,9 @@ Out: TypeAlias = Annotated[
 ]
 Resume: TypeAlias = Annotated[bool, _output_option("Go on with an interrupted run.", "--resume")]
 Overwrite: TypeAlias = Annotated[bool, _output_option("Replace an existing --out.", "--overwrite")]
-Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
-]
 Step: TypeAlias = Annotated[
     int, typer.Option(min=0, help="Training step that weight schedules are asked for.")
 ]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
 # ---------------------------------------------------------------------------------------------

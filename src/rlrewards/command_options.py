@@ -1,4 +1,4 @@
-"""Options that several commands share: which column of a file is what, and how sure to be."""
+"""What several commands share: exit statuses, and options for columns, progress and intervals."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+
+EXIT_BROKEN_ROW = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
 
 
 def _column(what: str, default: str) -> Any:
@@ -32,6 +36,11 @@ TokenIdsColumn: TypeAlias = Annotated[
 TruncatedColumn: TypeAlias = Annotated[
     str | None, _column("whether the completion hit the length limit", "truncated")
 ]
+
+Strict: TypeAlias = Annotated[
+    bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
+]
+Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 Confidence: TypeAlias = Annotated[float, typer.Option(help="Confidence of the intervals.")]
 Resamples: TypeAlias = Annotated[int, typer.Option(min=1, help="Resamples of the bootstrap.")]

@@ -13,7 +13,15 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from rlrewards.columns import truth
-from rlrewards.command_options import Confidence, JsonPath, Resamples, Seed
+from rlrewards.command_options import (
+    EXIT_BROKEN_ROW,
+    Confidence,
+    JsonPath,
+    Quiet,
+    Resamples,
+    Seed,
+    Strict,
+)
 from rlrewards.messages import is_nan, plain_text
 from rlrewards.metrics import (
     Estimate,
@@ -24,7 +32,7 @@ from rlrewards.metrics import (
     paired_difference,
 )
 from rlrewards.outputs import require_writable, write_json
-from rlrewards.passk_command import EXIT_BROKEN_ROW, percent_interval
+from rlrewards.passk_command import percent_interval
 from rlrewards.progress import ScoringProgress, say
 from rlrewards.scoring_run import BrokenRowError, rows_with_columns
 from rlrewards.tables import STDIN, Row, open_table
@@ -60,10 +68,6 @@ RightColumn: TypeAlias = Annotated[
         rich_help_panel="Columns",
     ),
 ]
-Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
-]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
 @dataclass(frozen=True)

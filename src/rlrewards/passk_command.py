@@ -14,15 +14,18 @@ import typer
 
 from rlrewards.columns import Columns, Item, RowReader
 from rlrewards.command_options import (
+    EXIT_BROKEN_ROW,
     CompletionColumn,
     Confidence,
     GroupColumn,
     JsonPath,
     OptionsColumn,
     PromptColumn,
+    Quiet,
     ReferenceColumn,
     Resamples,
     Seed,
+    Strict,
     TokenIdsColumn,
     TruncatedColumn,
 )
@@ -48,8 +51,6 @@ from rlrewards.tables import Row, Table, open_table
 
 if TYPE_CHECKING:
     from rlrewards.stack import Stack
-
-EXIT_BROKEN_ROW = 1
 
 File: TypeAlias = Annotated[
     str,
@@ -99,10 +100,6 @@ Ks: TypeAlias = Annotated[
         "fewest samples of a question).",
     ),
 ]
-Strict: TypeAlias = Annotated[
-    bool, typer.Option("--strict", help="Stop at the first broken row, with exit status 1.")
-]
-Quiet: TypeAlias = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -149,6 +149,37 @@ def _tensors(result: Any) -> list[Tensor]:
     return [tensor for item in result for tensor in _tensors(item)]
 
 
+def _tensors_taken(
+    function: Callable[..., Any],
+    known: Mapping[str, str],
+    inputs: frozenset[str],
+    settings: Mapping[str, Any],
+) -> tuple[dict[str, str], list[str]]:
+    """Return which tensor each parameter of a function is, and its denominators."""
+    parameters: dict[str, str] = {}
+    denominators: list[str] = []
+    for parameter in inspect.signature(function).parameters.values():
+        variadic = parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL)
+        if variadic or parameter.name in settings:
+            continue
+        meaning = known.get(parameter.name)
+        needed = parameter.default is parameter.empty
+        if parameter.name in DENOMINATORS:
+            denominators.append(parameter.name)
+        elif meaning is not None and (needed or meaning in inputs):
+            parameters[parameter.name] = meaning
+        elif needed:
+            raise TypeError(
+                f"the parameter {parameter.name!r} is no tensor that is known here: say which one "
+                f"it is, names={{{parameter.name!r}: 'logp'}}, or its value, "
+                f"settings={{{parameter.name!r}: …}}"
+            )
+    unknown = (inputs - {*parameters.values()}) | ({*parameters.values()} - {*LAYOUTS})
+    if unknown:
+        raise ValueError(f"it takes no tensor called {', '.join(sorted(unknown))}")
+    return parameters, denominators
+
+
 def objective(
     function: Callable[..., Any],
     *,
@@ -180,29 +211,10 @@ def objective(
         allowed = ", ".join(OBJECTIVE_KINDS)
         raise ValueError(f"no kind of objective is called {kind!r}; there are {allowed}")
     kinds = frozenset({kind, IMPLIED.get(kind, kind)})
-    known = {**ALIASES, **(names or {})}
     given = dict(settings or {})
-    parameters: dict[str, str] = {}
-    found_denominators: list[str] = []
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.name in given or parameter.kind in (
-            parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL
-        ):  # fmt: skip
-            continue
-        meaning = known.get(parameter.name)
-        if parameter.name in DENOMINATORS:
-            found_denominators.append(parameter.name)
-        elif meaning is not None and (parameter.default is parameter.empty or meaning in {*inputs}):
-            parameters[parameter.name] = meaning
-        elif parameter.default is parameter.empty:
-            raise TypeError(
-                f"the parameter {parameter.name!r} is no tensor that is known here: say which one "
-                f"it is, names={{{parameter.name!r}: 'logp'}}, or its value, "
-                f"settings={{{parameter.name!r}: …}}"
-            )
-    unknown = ({*inputs} - {*parameters.values()}) | ({*parameters.values()} - {*LAYOUTS})
-    if unknown:
-        raise ValueError(f"it takes no tensor called {', '.join(sorted(unknown))}")
+    parameters, found_denominators = _tensors_taken(
+        function, {**ALIASES, **(names or {})}, frozenset(inputs), given
+    )
     usual = {"rewards": "BT"} if kind == "returns" else {}
     if leaf is None and kinds & DIFFERENTIABLE:
         leaf = next((name for name in LEAVES if name in parameters.values()), None)
