@@ -143,6 +143,10 @@ def make_run(recipe: Recipe, options: argparse.Namespace) -> Run:
 def execute(recipe: Recipe, run: Run, stages: Sequence[str]) -> None:
     """Run the stages one after the other, each timed."""
     quiet()
+    if run.settings.model.name == "tiny":
+        import torch
+
+        torch.set_num_threads(1)  # so little work is done faster than it is shared out
     run.out.mkdir(parents=True, exist_ok=True)
     for name in stages:
         begun = time.perf_counter()
@@ -157,6 +161,9 @@ def quiet() -> None:
     # The name that TRL's configuration has for a setting, which transformers has renamed.
     message = ".*gradient_checkpointing.* is deprecated"
     warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def check_packages(run: Run) -> None:

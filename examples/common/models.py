@@ -165,11 +165,31 @@ def exact_adapters(model: Any) -> Iterator[None]:
     kept = {name: weight.detach().clone() for name, weight in _trained(model)}
     yield
     for name, weight in _trained(model):
-        weight.data = kept[name]
+        if name in kept:
+            weight.data = kept[name]
 
 
 def _trained(model: Any) -> Iterator[tuple[str, Any]]:
     return ((name, weight) for name, weight in model.named_parameters() if weight.requires_grad)
+
+
+def save(model: Any, tokenizer: Any, folder: Path) -> None:
+    """Save what was trained, the adapters or the whole model, and the tokenizer."""
+    from peft import PeftModel
+
+    inner = getattr(model, "module", model)
+    if isinstance(inner, PeftModel):
+        inner.save_pretrained(str(folder), selected_adapters=["default"])
+    else:
+        inner.save_pretrained(str(folder))
+    tokenizer.save_pretrained(str(folder))
+
+
+def describe(model: Any) -> str:
+    """Return how many weights a model has and how many of them are trained."""
+    trained = sum(weight.numel() for _, weight in _trained(model))
+    whole = model.num_parameters()
+    return f"{whole:,} weights, {trained:,} trained"
 
 
 def make_optimizer(settings: OptimizerSettings, model: Any) -> torch.optim.Optimizer | None:

@@ -1,0 +1,153 @@
+"""The RL stage: `ObjectiveGRPOTrainer` with a stack of rewards and a recipe of the objectives.
+
+Rows have `prompt` (messages) and `reference`, and may have `options`; other columns reach the
+rewards as `Sample.extra`. The policy starts from what the supervised stage saved, and the reference
+of the KL is that start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from examples.common import generation, models, preflight, records
+from examples.common.commands import Run
+from examples.common.settings import RlSettings
+from examples.common.sft import fit, training_arguments
+
+Row = dict[str, Any]
+
+
+def train(
+    run: Run,
+    rows: Sequence[Row],
+    stack: Any,
+    *,
+    recipe: Callable[..., Any] | None = None,
+    advantages: Callable[..., Any] | None = None,
+    pictures: Sequence[str] = (),
+) -> list[Row]:
+    """Train on the rows and save; return what was logged at each step.
+
+    Args:
+        run: The run.
+        rows: The questions.
+        stack: The reward: a `Stack`, or any reward.
+        recipe: The objective, of `rlrewards.objectives.recipes`; None: as `rl.loss` names it.
+        advantages: Rewards and groups to advantages; None: as `rl.scale_rewards` says.
+        pictures: Further logged names that are drawn.
+    """
+    import transformers
+
+    settings = run.settings.rl
+    if settings is None:
+        raise preflight.PreflightError("the settings have no [rl]; leave the stage out, or add it")
+    folder = run.stage("rl")
+    if run.resume and run.saved("rl").is_dir():
+        print("   finished before; nothing to do")
+        return records.read_jsonl(folder / "metrics.jsonl")
+    transformers.set_seed(run.seed_of(settings))
+    model, tokenizer = models.load(run.settings.model, folder=run.latest("sft"))
+    preflight.require_chat_template(tokenizer, run.settings.model.name)
+    model = models.with_adapter(model, run.settings.adapter)
+    kept = short_enough(rows, tokenizer, settings.prompt_tokens)
+    print(
+        f"   {len(kept):,} questions, {len(rows) - len(kept):,} left out as longer than "
+        f"{settings.prompt_tokens} tokens; {models.describe(model)}"
+    )
+    with models.exact_adapters(model):
+        trainer = make_trainer(
+            run, settings, model, tokenizer, kept, stack, recipe=recipe, advantages=advantages
+        )
+    history = fit(trainer, run, folder)
+    models.save(trainer.model, tokenizer, run.saved("rl"))
+    parts = [name for name in history[0] if name.startswith("rewards/") and name.endswith("/mean")]
+    names = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
+    records.draw(history, names, folder / "curves.png")
+    ends = records.ends([row["reward"] for row in history if row.get("reward") is not None])
+    print(
+        f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f} "
+        f"({ends['rise_in_standard_errors']:+.1f} standard errors)"
+    )
+    return history
+
+
+def short_enough(rows: Sequence[Row], tokenizer: Any, limit: int) -> list[Row]:
+    """Return the rows whose prompts have at most `limit` tokens: none is ever cut."""
+    kept = [
+        row
+        for row in rows
+        if len(tokenizer(generation.render(tokenizer, row["prompt"]))["input_ids"]) <= limit
+    ]
+    if not kept:
+        raise preflight.PreflightError(
+            f"all {len(rows)} prompts are longer than {limit} tokens; raise rl.prompt_tokens"
+        )
+    return kept
+
+
+def make_trainer(
+    run: Run,
+    settings: RlSettings,
+    model: Any,
+    tokenizer: Any,
+    rows: Sequence[Row],
+    stack: Any,
+    *,
+    recipe: Callable[..., Any] | None = None,
+    advantages: Callable[..., Any] | None = None,
+) -> Any:
+    """Return the trainer: the one place where its interface is met."""
+    from datasets import Dataset
+    from trl import GRPOConfig, GRPOTrainer
+
+    from rlrewards.adapters.trl import reward_functions
+
+    arguments = training_arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
+    return GRPOTrainer(
+        model=model,
+        processing_class=tokenizer,
+        reward_funcs=reward_functions(
+            stack, eos_token_id=sorted(generation.end_ids(model, tokenizer))
+        ),
+        args=GRPOConfig(**arguments),
+        train_dataset=Dataset.from_list(list(rows)),
+        optimizers=(models.make_optimizer(settings, model), None),
+    )
+
+
+def grpo_arguments(settings: RlSettings) -> dict[str, Any]:
+    """Return what TRL's `GRPOConfig` is told beside what every trainer is."""
+    use_vllm = settings.vllm in ("colocate", "server") or (
+        settings.vllm == "auto" and generation.has_vllm()
+    )
+    arguments: dict[str, Any] = {
+        "num_generations": settings.group_size,
+        "max_completion_length": settings.completion_tokens,
+        "temperature": settings.temperature,
+        "top_p": settings.top_p,
+        "top_k": settings.top_k,
+        "beta": settings.beta,
+        "epsilon": settings.epsilon_low,
+        "epsilon_high": settings.epsilon_high,
+        "num_iterations": settings.iterations,
+        "loss_type": settings.loss,
+        "scale_rewards": settings.scale_rewards,
+        "mask_truncated_completions": settings.mask_truncated,
+        "use_vllm": use_vllm,
+    }
+    if use_vllm:
+        arguments["vllm_mode"] = "server" if settings.vllm == "server" else "colocate"
+        arguments["vllm_gpu_memory_utilization"] = settings.vllm_memory_share
+    return arguments
+
+
+def check_batch(settings: RlSettings, devices: int) -> None:
+    """Refuse a batch that groups do not fill."""
+    rows = settings.batch_size * settings.accumulation * devices
+    if rows % settings.group_size:
+        raise preflight.PreflightError(
+            f"rl.batch_size {settings.batch_size} × accumulation {settings.accumulation} × "
+            f"{devices} devices = {rows} completions a step, which groups of "
+            f"{settings.group_size} do not fill; change one of them"
+        )
