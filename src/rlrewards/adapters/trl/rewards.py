@@ -23,15 +23,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from rlrewards.adapters.distributed import with_group_mates, world_size
-from rlrewards.adapters.sinks import JsonlSink, Sink, records_of
+from rlrewards.adapters.sinks import Sink, records_of
 from rlrewards.adapters.translation import Translation, checked_columns, token_id_tuple
 from rlrewards.core import Reward, Sample, Scores, name_of
 from rlrewards.messages import Turn
 from rlrewards.scoring import verifies
 from rlrewards.stack import Stack
 from rlrewards.verify.verdict import Status
-
-__all__ = ["AsyncRewardFunction", "JsonlSink", "RewardFunction", "Scoring", "reward_functions"]
 
 # What TRL and the Trainer log themselves: a part of that name would be averaged with it.
 RESERVED_METRICS = {
@@ -210,6 +208,7 @@ class _State:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.slot: _Slot | None = None
+        self.latest: Scores | None = None
         self.undecided: deque[bool] = deque(maxlen=UNDECIDED_WINDOW)
         self.warned = False
 
@@ -224,6 +223,11 @@ class Scoring:
     undecided_warning: float | None = None
     metric_prefix: str = ""
     _state: _State = field(default_factory=_State, init=False, repr=False, compare=False)
+
+    @property
+    def latest(self) -> Scores | None:
+        """The scores of the batch that was scored last, None before the first."""
+        return self._state.latest
 
     def scores(self, call: Call, part: str) -> Scores:
         """Return the scores of the batch, from memory for all functions but the first."""
@@ -271,6 +275,7 @@ class Scoring:
 
     def _reported(self, call: Call, samples: list[Sample], scores: Scores) -> Scores:
         scores = _first(scores, len(samples))
+        self._state.latest = scores
         self._log(call, scores)
         self._watch(scores)
         if self.verdict_sink is not None:
