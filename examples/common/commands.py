@@ -161,9 +161,11 @@ def quiet() -> None:
     # The name that TRL's configuration has for a setting, which transformers has renamed.
     message = ".*gradient_checkpointing.* is deprecated"
     warnings.filterwarnings("ignore", message=message, category=FutureWarning)
+    import datasets
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    datasets.disable_progress_bars()
 
 
 def check_packages(run: Run) -> None:

@@ -85,9 +85,16 @@ def demonstrations(
     count: int,
     seed: int = 0,
     sloppiness: int = 2,
+    careless: Demonstration | None = None,
+    careless_share: float = 0.0,
 ) -> Iterator[tuple[Question, str]]:
-    """Yield `count` questions, each with a completion in the recipe's form."""
+    """Yield `count` questions, each with a completion in the recipe's form.
+
+    A share of them is in the form of `careless` instead, for a form that is to be learnt, too.
+    """
     rng = random.Random(f"demonstrations {seed}")
     for _ in range(count):
         question = rng.choice(questions)
-        yield question, demonstrate(question, sloppy(question, rng, sloppiness=sloppiness))
+        answer = sloppy(question, rng, sloppiness=sloppiness)
+        is_careless = careless is not None and rng.random() < careless_share
+        yield question, (careless if is_careless and careless else demonstrate)(question, answer)
