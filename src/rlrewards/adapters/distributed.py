@@ -36,6 +36,11 @@ def with_group_mates(samples: list[Sample]) -> list[Sample]:
     return samples + [sample for sample in foreign if here in holders[sample.group]]
 
 
+def gathered(value: Any) -> list[Any]:
+    """Return the value of each process, by rank; every process must call this."""
+    return [value] if world_size() == 1 else _gathered(value)
+
+
 def world_size() -> int:
     """Return the number of processes that train together."""
     distributed = _distributed()
