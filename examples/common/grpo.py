@@ -99,12 +99,17 @@ def make_trainer(
 ) -> Any:
     """Return the trainer: the one place where its interface is met."""
     from datasets import Dataset
-    from trl import GRPOConfig, GRPOTrainer
+    from trl import GRPOConfig
 
-    from rlrewards.adapters.trl import reward_functions
+    from rlrewards.adapters.trl import (
+        ObjectiveCallback,
+        ObjectiveGRPOTrainer,
+        reward_functions,
+    )
 
+    check_batch(settings, run.settings.devices)
     arguments = training_arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
-    return GRPOTrainer(
+    return ObjectiveGRPOTrainer(
         model=model,
         processing_class=tokenizer,
         reward_funcs=reward_functions(
@@ -113,6 +118,9 @@ def make_trainer(
         args=GRPOConfig(**arguments),
         train_dataset=Dataset.from_list(list(rows)),
         optimizers=(models.make_optimizer(settings, model), None),
+        callbacks=[ObjectiveCallback(run.stage("rl"))],
+        recipe=recipe,
+        advantages=advantages,
     )
 
 
@@ -131,7 +139,7 @@ def grpo_arguments(settings: RlSettings) -> dict[str, Any]:
         "epsilon": settings.epsilon_low,
         "epsilon_high": settings.epsilon_high,
         "num_iterations": settings.iterations,
-        "loss_type": settings.loss,
+        "loss_type": loss_type(settings),
         "scale_rewards": settings.scale_rewards,
         "mask_truncated_completions": settings.mask_truncated,
         "use_vllm": use_vllm,
@@ -140,6 +148,13 @@ def grpo_arguments(settings: RlSettings) -> dict[str, Any]:
         arguments["vllm_mode"] = "server" if settings.vllm == "server" else "colocate"
         arguments["vllm_gpu_memory_utilization"] = settings.vllm_memory_share
     return arguments
+
+
+def loss_type(settings: RlSettings) -> str:
+    """Return the loss by TRL's name. BNPO over the whole step is what is called DAPO's loss."""
+    if settings.loss == "bnpo" and settings.normalization == "global":
+        return "dapo"
+    return settings.loss
 
 
 def check_batch(settings: RlSettings, devices: int) -> None:

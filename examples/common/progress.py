@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,35 +29,46 @@ SHOWN = {
 
 
 class Journal(TrainerCallback):
-    """Writes what is logged to a file and shows some of it; a resumed run continues the file."""
+    """Writes what is logged to a file; a resumed run continues the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.rows: list[dict[str, Any]] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Drop the rows that will be written again, or those of an earlier run."""
+        if state.is_world_process_zero:
+            keep_until(self.path, state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Write a row."""
+        if state.is_world_process_zero and logs and "train_runtime" not in logs:
+            append_jsonl(self.path, {"step": state.global_step} | logs)
+
+
+class Lines(TrainerCallback):
+    """Shows every so many of the steps, with the seconds since the stage began."""
+
+    def __init__(self) -> None:
         self.begun = time.perf_counter()
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Drop rows that will be written again."""
-        keep_until(self.path, state.global_step)
+        """Start the clock."""
         self.begun = time.perf_counter()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Write and keep a row; show every so many."""
+        """Show a row."""
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
-        row = {"step": state.global_step} | logs
-        row["seconds"] = round(time.perf_counter() - self.begun, 3)
-        self.rows.append(row)
-        append_jsonl(self.path, row)
         every = max(1, math.ceil(state.max_steps / LINES))
         if state.global_step % every == 0 or state.global_step in (1, state.max_steps):
-            print(line(row, state.max_steps), flush=True)
+            seconds = time.perf_counter() - self.begun
+            print(line(state.global_step, state.max_steps, logs, seconds), flush=True)
 
 
-def line(row: dict[str, Any], steps: int) -> str:
+def line(step: int, steps: int, row: Mapping[str, Any], seconds: float) -> str:
     """Return one line of progress."""
     parts = [form.format(float(row[name])) for name, form in SHOWN.items() if name in row]
-    return f"   step {row['step']:>4}/{steps}  " + "  ".join([*parts, f"{row['seconds']:.1f} s"])
+    return f"   step {step:>4}/{steps}  " + "  ".join([*parts, f"{seconds:.1f} s"])
 
 
 def use_only(trainer: Any, *callbacks: TrainerCallback) -> None:

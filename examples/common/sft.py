@@ -27,6 +27,8 @@ def train(run: Run, rows: Sequence[Row]) -> list[Row]:
     """
     import transformers
 
+    from examples.common.progress import Journal
+
     settings = run.settings.sft
     if settings is None:
         raise preflight.PreflightError("the settings have no [sft]; leave the stage out, or add it")
@@ -42,7 +44,7 @@ def train(run: Run, rows: Sequence[Row]) -> list[Row]:
     print(f"   {len(training):,} examples, {len(held_out):,} held out; {models.describe(model)}")
     with models.exact_adapters(model):
         trainer = make_trainer(run, settings, model, tokenizer, training, held_out)
-    history = fit(trainer, run, folder)
+    history = fit(trainer, run, folder, Journal(folder / "metrics.jsonl"))
     models.save(trainer.model, tokenizer, run.saved("sft"))
     records.draw(
         history,
@@ -141,17 +143,16 @@ def training_arguments(run: Run, settings: OptimizerSettings, folder: Path) -> d
     }
 
 
-def fit(trainer: Any, run: Run, folder: Path) -> list[Row]:
+def fit(trainer: Any, run: Run, folder: Path, *callbacks: Any) -> list[Row]:
     """Train, from the last checkpoint where the run resumes; return all rows of metrics.jsonl."""
     from transformers.trainer_utils import get_last_checkpoint
 
-    from examples.common.progress import Journal, use_only
+    from examples.common.progress import Lines, use_only
 
-    path = folder / "metrics.jsonl"
-    use_only(trainer, Journal(path))
+    use_only(trainer, *callbacks, Lines())
     folder.mkdir(parents=True, exist_ok=True)
     last = get_last_checkpoint(str(folder)) if run.resume else None
     if last is not None:
         print(f"   goes on from {last}")
     trainer.train(resume_from_checkpoint=last)
-    return records.read_jsonl(path)
+    return records.read_jsonl(folder / "metrics.jsonl")
