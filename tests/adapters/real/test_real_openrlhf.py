@@ -21,10 +21,11 @@ from unittest.mock import MagicMock
 
 import pytest
 
-package = pytest.importorskip(
+pytest.importorskip(
     "openrlhf", reason="needs OpenRLHF, in an environment of its own: make test-adapters"
 )
 
+import openrlhf as package
 import torch
 from adapters_stacks import stack
 
