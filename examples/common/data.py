@@ -13,7 +13,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from examples.common.preflight import PreflightError, require_columns
 from examples.common.records import read_jsonl
@@ -21,6 +21,7 @@ from examples.common.settings import SourceSettings
 from rlrewards.verify.boxes import boxes_in
 
 Row = dict[str, Any]
+T = TypeVar("T")
 ENDINGS = (".jsonl", ".json", ".parquet", ".csv")
 
 
@@ -88,6 +89,20 @@ def last_boxed(solution: str) -> str | None:
     return solution[start:stop].strip() or None
 
 
+def before_last_box(solution: str) -> str | None:
+    r"""Return the text before the last `\boxed{…}`, without the `$` that opens its formula.
+
+    >>> before_last_box(r"Two and two, so $\boxed{4}$.")
+    'Two and two, so'
+    """
+    boxes = list(boxes_in(solution, 0, len(solution)))
+    if not boxes or boxes[-1] is None:
+        return None
+    (start, _), _ = boxes[-1]
+    before = re.sub(r"(?:\$+|\\\(|\\\[)\s*\Z", "", solution[:start])
+    return before.strip() or None
+
+
 def after_hashes(solution: str) -> str | None:
     r"""Return what stands after the last `\n####`, as GSM8K writes its answers.
 
@@ -111,8 +126,12 @@ def without_duplicates(rows: Iterable[Row], key: str = "question") -> list[Row]:
 
 
 def sample(
-    rows: Sequence[Row], count: int | None, rng: random.Random, *, by: Callable[[Row], str] | None
-) -> list[Row]:
+    rows: Sequence[T],
+    count: int | None,
+    rng: random.Random,
+    *,
+    by: Callable[[T], str] | None = None,
+) -> list[T]:
     """Return `count` rows at random, in their order; fewer where there are fewer.
 
     With `by` the strata keep their shares, rounded by the largest remainder, so that the counts

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import rlrewards as rr
-from examples.common.generation import Completion, Messages, Sampling
+from examples.common.commands import Run
+from examples.common.generation import Completion, Messages, Sampling, generate
 from examples.common.records import write_jsonl
+from examples.common.settings import EvaluationSettings
 from rlrewards import metrics
 
 Sampler = Callable[[Sequence[Messages], Sampling], list[Completion]]
@@ -40,6 +42,7 @@ class Result:
     truncated: float  # share of the completions
     pass_at: dict[int, metrics.Estimate]
     seconds: float
+    right: list[list[bool]]  # of each question, each sample
 
 
 def grade_with(verifier: rr.Verifier | None = None) -> Grader:
@@ -102,6 +105,7 @@ def evaluate(
         truncated=sum(answer.truncated for answer in drawn) / len(drawn),
         pass_at=dict(metrics.mean_pass_at_k(by_question, pass_at)) if pass_at else {},
         seconds=time.perf_counter() - begun,
+        right=by_question,
     )
 
 
@@ -132,10 +136,84 @@ def _records(
     ]
 
 
+def evaluate_run(
+    run: Run,
+    benchmarks: Sequence[Benchmark],
+    *,
+    grade: Grader | None = None,
+    pass_at: Sequence[int] = (),
+) -> str:
+    """Evaluate the models that the settings compare; print, save and return the table.
+
+    A stage that saved nothing is left out. Two models that were asked the same are compared in
+    pairs, each with the one before it.
+    """
+    settings, found, lines = run.settings.evaluation, [], []
+    before: dict[str, list[list[bool]]] = {}
+    for name in settings.compare:
+        if name != "base" and not run.saved(name).is_dir():
+            print(f"   {name}: nothing was saved by this stage, left out")
+            continue
+        sampler = make_sampler(run, None if name == "base" else run.saved(name))
+        for benchmark in benchmarks:
+            result = evaluate(
+                Benchmark(f"{benchmark.name}, {name}", benchmark.rows),
+                sampler,
+                sampling_of(settings),
+                samples=settings.samples,
+                grade=grade or grade_with(),
+                completions=run.stage("evaluation") / f"completions_{benchmark.name}_{name}.jsonl",
+                pass_at=pass_at,
+            )
+            found.append(result)
+            if benchmark.name in before:
+                lines.append(_difference(result, before[benchmark.name]))
+            before[benchmark.name] = result.right
+    text = save(found, run.stage("evaluation"), lines)
+    print(text)
+    return text
+
+
+def sampling_of(settings: EvaluationSettings) -> Sampling:
+    """Return how the evaluation draws."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        top_k=settings.top_k,
+        completion_tokens=settings.completion_tokens,
+    )
+
+
+def make_sampler(run: Run, folder: Path | None) -> Sampler:
+    """Return what draws completions of a saved model; None: of the model before training."""
+    import transformers
+
+    from examples.common import models
+
+    settings = run.settings.evaluation
+    transformers.set_seed(run.seed_of(settings))
+    model, tokenizer = models.load(run.settings.model, folder=folder, trainable=False)
+
+    def sampler(prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
+        return generate(model, tokenizer, prompts, sampling, batch_size=settings.batch_size)
+
+    return sampler
+
+
+def _difference(result: Result, before: list[list[bool]]) -> str:
+    paired = metrics.paired_difference(result.right, before)
+    between = paired.interval
+    shown = f"95 % interval {between.low:+.1%} to {between.high:+.1%}" if between else "no interval"
+    return (
+        f"{result.name}: {paired.difference:+.1%} on the one before, {shown}, "
+        f"p = {paired.p_sign_flip:.3f}"
+    )
+
+
 def table(results: Sequence[Result]) -> str:
     """Return the results as a table, each accuracy with its 95 % interval."""
     header = (
-        f"{'benchmark':<16} {'questions':>9} {'samples':>8} {'accuracy':>9} {'95 % interval':>16} "
+        f"{'benchmark':<24} {'questions':>9} {'samples':>8} {'accuracy':>9} {'95 % interval':>16} "
         f"{'tokens':>8} {'characters':>10} {'cut off':>8}"
     )
     return "\n".join([header, "-" * len(header), *(_line(result) for result in results)])
@@ -145,7 +223,7 @@ def _line(result: Result) -> str:
     found, interval = result.accuracy, result.accuracy.interval
     shown = f"{interval.low:.1%} – {interval.high:.1%}" if interval else "none"
     return (
-        f"{result.name:<16} {found.questions:>9,} {found.samples:>8,} {found.value:>9.1%} "
+        f"{result.name:<24} {found.questions:>9,} {found.samples:>8,} {found.value:>9.1%} "
         f"{shown:>16} {result.tokens.value:>8.1f} {result.characters.value:>10.1f} "
         f"{result.truncated:>8.1%}"
     )
@@ -169,12 +247,11 @@ def _cell(estimate: metrics.Estimate) -> str:
     return f"{estimate.value:.1%} ({estimate.interval.low:.1%} – {estimate.interval.high:.1%})"
 
 
-def save(results: Sequence[Result], folder: Path) -> str:
-    """Write table.txt and results.json, and return the table."""
+def save(results: Sequence[Result], folder: Path, lines: Sequence[str] = ()) -> str:
+    """Write table.txt, with further lines under it, and results.json; return the table."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = table(results)
-    if passes := pass_table(results):
-        text += "\n\n" + passes
+    parts = [table(results), pass_table(results), "\n".join(lines)]
+    text = "\n\n".join(part for part in parts if part)
     (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
     plain = {result.name: _plain(result) for result in results}
     (folder / "results.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")

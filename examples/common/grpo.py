@@ -107,7 +107,7 @@ def make_trainer(
         reward_functions,
     )
 
-    check_batch(settings, run.settings.devices)
+    check_batch(settings, run.settings.devices, questions=len(rows))
     arguments = training_arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
     return ObjectiveGRPOTrainer(
         model=model,
@@ -157,12 +157,18 @@ def loss_type(settings: RlSettings) -> str:
     return settings.loss
 
 
-def check_batch(settings: RlSettings, devices: int) -> None:
-    """Refuse a batch that groups do not fill."""
+def check_batch(settings: RlSettings, devices: int, *, questions: int | None = None) -> None:
+    """Refuse a batch that groups do not fill, or that the questions do not."""
     rows = settings.batch_size * settings.accumulation * devices
     if rows % settings.group_size:
         raise preflight.PreflightError(
             f"rl.batch_size {settings.batch_size} × accumulation {settings.accumulation} × "
             f"{devices} devices = {rows} completions a step, which groups of "
             f"{settings.group_size} do not fill; change one of them"
+        )
+    asked = rows // settings.group_size
+    if questions is not None and questions < asked:
+        raise preflight.PreflightError(
+            f"a step asks {asked} questions and there are {questions}; raise data.rl, or lower "
+            "rl.batch_size or rl.accumulation"
         )

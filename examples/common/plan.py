@@ -297,7 +297,8 @@ def _evaluation(settings: Settings) -> list[str]:
     ]
 
 
-def _prepare_files(settings: Settings) -> list[str]:
+def prepare_files(settings: Settings) -> list[str]:
+    """Return the files that every recipe's preparation writes."""
     names = [item.name for item in settings.evaluation.sets] or ["generated"]
     return ["data/sft.jsonl", "data/rl.jsonl", *(f"data/evaluation_{name}.jsonl" for name in names)]
 
@@ -312,7 +313,7 @@ def _training_files(stage: str) -> list[str]:
 
 
 FILES = {
-    "prepare": _prepare_files,
+    "prepare": prepare_files,
     "sft": lambda settings: _training_files("sft"),
     "rl": lambda settings: [*_training_files("rl"), "rl/completions.jsonl"],
     "evaluate": lambda settings: [

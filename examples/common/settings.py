@@ -157,6 +157,7 @@ class EvaluationSettings:
     top_k: int = 0
     completion_tokens: int = 512
     batch_size: int = 32
+    compare: tuple[str, ...] = ("rl",)  # base, sft, rl: the models that are asked
     seed: int | None = None
 
 
