@@ -7,6 +7,8 @@ of the KL is that start.
 
 from __future__ import annotations
 
+import itertools
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -109,6 +111,10 @@ def make_trainer(
 
     check_batch(settings, run.settings.devices, questions=len(rows))
     arguments = training_arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
+    asked = (
+        settings.batch_size * settings.accumulation * run.settings.devices // settings.group_size
+    )
+    ordered = in_order(rows, settings, prompts_a_step=asked, seed=run.seed_of(settings))
     return ObjectiveGRPOTrainer(
         model=model,
         processing_class=tokenizer,
@@ -116,12 +122,31 @@ def make_trainer(
             stack, eos_token_id=sorted(generation.end_ids(model, tokenizer))
         ),
         args=GRPOConfig(**arguments),
-        train_dataset=Dataset.from_list(list(rows)),
+        train_dataset=Dataset.from_list(ordered),
         optimizers=(models.make_optimizer(settings, model), None),
         callbacks=[ObjectiveCallback(run.stage("rl"))],
         recipe=recipe,
         advantages=advantages,
     )
+
+
+def in_order(
+    rows: Sequence[Row], settings: RlSettings, *, prompts_a_step: int, seed: int
+) -> list[Row]:
+    """Return the questions of the whole stage as they are asked, each epoch shuffled anew.
+
+    TRL's own shuffling starts again where a run is resumed in a later epoch; here the run goes on
+    with the very next question. What does not fill the last step is left out.
+    """
+    count = settings.max_steps * prompts_a_step
+    if settings.max_steps <= 0:
+        count = int(len(rows) * settings.epochs) // prompts_a_step * prompts_a_step
+    epochs = -(-count // len(rows))
+    shuffled = (
+        random.Random(f"order {seed} {epoch}").sample(list(rows), len(rows))
+        for epoch in range(epochs)
+    )
+    return list(itertools.chain.from_iterable(shuffled))[:count]
 
 
 def grpo_arguments(settings: RlSettings) -> dict[str, Any]:
@@ -130,6 +155,8 @@ def grpo_arguments(settings: RlSettings) -> dict[str, Any]:
         settings.vllm == "auto" and generation.has_vllm()
     )
     arguments: dict[str, Any] = {
+        "num_train_epochs": 1,  # all of them stand in the data, in order
+        "shuffle_dataset": False,
         "num_generations": settings.group_size,
         "max_completion_length": settings.completion_tokens,
         "temperature": settings.temperature,

@@ -96,7 +96,9 @@ def _base(settings: ModelSettings, tokenizer: Any) -> PreTrainedModel:
         return model
     with tempfile.TemporaryDirectory() as folder:  # weights are quantised as they are read
         model.save_pretrained(folder)
-        return _pretrained(settings, folder)
+        quantized = _pretrained(settings, folder)
+    quantized.config._name_or_path = quantized.name_or_path = ""  # the folder is gone
+    return quantized
 
 
 def _pretrained(settings: ModelSettings, where: str) -> PreTrainedModel:

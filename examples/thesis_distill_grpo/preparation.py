@@ -81,7 +81,7 @@ READERS: dict[str, tuple[tuple[str, ...], Callable[[Row], Row]]] = {
     "JEEBench": (("question", "gold"), jee),
     "OpenAIMath": (("question", "answer"), gsm8k),
     "GSM8K": (("question", "answer"), gsm8k),
-    "AIME 2024": (("problem", "answer"), aime),
+    "AIME-2024": (("problem", "answer"), aime),
 }
 
 
