@@ -51,6 +51,10 @@ class TestGrading:
             "raw/no_opinion": 1.0,
         }
 
+    def test_shares_add_up_to_the_reward_whatever_it_is(self):
+        assert graded().shares() == pytest.approx({"right": 0.8, "length": 0.4})
+        assert graded(reference=None).shares() == {"right": -0.5, "length": -0.5}
+
     def test_without_a_number_it_raises_and_names_who_was_silent(self):
         with pytest.raises(NoOpinionError, match=r"no opinion from right \(verdict: none\)"):
             graded(reference=None, no_opinion=None)

@@ -63,6 +63,13 @@ class Graded:
         named = {f"{prefix}{name}": value for name, value in self.parts.items()}
         return named | {f"{prefix}{NO_OPINION}": float(not self.has_opinion)}
 
+    def shares(self) -> dict[str, float]:
+        """Return what each part adds to `reward`; in place of an opinion, equal shares of it."""
+        equal = self.reward / len(self.contributions)
+        return {
+            name: equal if share is None else share for name, share in self.contributions.items()
+        }
+
 
 class NoOpinionError(RuntimeError):
     """The stack has no opinion on a completion, and nothing may stand in its place."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rlrewards.adapters.scorer import Asked, Graded, NoOpinionError, Scorer, scorer
+from rlrewards.adapters.scorer import Asked, NoOpinionError, Scorer, scorer
 from rlrewards.adapters.sinks import Sink
 from rlrewards.core import Reward
 from rlrewards.messages import Turn
@@ -47,7 +47,7 @@ class StackReward:
         [graded] = await self.scorer.agrade([_asked(task, trace, self.scorer.translation.turn)])
         numbers = graded.numbers(self.metric_prefix)
         trace.record_metrics({name: value for name, value in numbers.items() if value is not None})
-        return _shares(graded)
+        return graded.shares()
 
 
 def reward_function(
@@ -84,12 +84,6 @@ def reward_function(
         verdict_sink=verdict_sink,
     )
     return StackReward(made, metric_prefix)
-
-
-def _shares(graded: Graded) -> dict[str, float]:
-    """Return the contributions; in place of an opinion, equal shares of the number."""
-    equal = graded.reward / len(graded.contributions)
-    return {name: equal if share is None else share for name, share in graded.contributions.items()}
 
 
 def _asked(task: Any, trace: Any, turn: Turn) -> Asked:
