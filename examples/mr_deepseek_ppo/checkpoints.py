@@ -11,26 +11,21 @@ import os
 import random
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from examples.common.preflight import PreflightError
 
+if TYPE_CHECKING:
+    from examples.mr_deepseek_ppo.training import Training
+
 NAME = "checkpoint-"
 
 
-def save(
-    folder: Path,
-    *,
-    step: int,
-    policy: Any,
-    optimizer: Any,
-    schedule: Any,
-    accelerator: Any,
-    keep: int,
-) -> Path:
-    """Write a checkpoint, and remove all but the last `keep`; every process calls this."""
+def save(training: Training, step: int) -> Path:
+    """Write a checkpoint, and remove all but the last few; every process calls this."""
+    accelerator, folder = training.accelerator, training.run.stage("rl")
     target, partial = folder / f"{NAME}{step}", folder / f"partial-{NAME}{step}"
     if accelerator.is_main_process:
         shutil.rmtree(partial, ignore_errors=True)
@@ -38,22 +33,26 @@ def save(
     accelerator.wait_for_everyone()
     torch.save(random_states(), partial / f"random-{accelerator.process_index}.pt")
     if accelerator.is_main_process:
-        state = {
-            "step": step,
-            "processes": accelerator.num_processes,
-            "weights": {name: weight.detach() for name, weight in policy.moving().items()},
-            "optimizer": optimizer.state_dict(),
-            "schedule": schedule.state_dict(),
-        }
-        torch.save(state, partial / "state.pt")
+        torch.save(state_of(training, step), partial / "state.pt")
     accelerator.wait_for_everyone()
     if accelerator.is_main_process:
         shutil.rmtree(target, ignore_errors=True)
         os.replace(partial, target)  # a run that is cut off leaves no half checkpoint
-        for _, old in found(folder)[: -keep or None]:
+        for _, old in found(folder)[: -max(1, training.keep)]:
             shutil.rmtree(old)
     accelerator.wait_for_everyone()
     return target
+
+
+def state_of(training: Training, step: int) -> dict[str, Any]:
+    """Return what all processes have in common."""
+    moving = training.policy.moving()
+    return {
+        "step": step,
+        "weights": {name: weight.detach() for name, weight in moving.items()},
+        "optimizer": training.optimizer.state_dict(),
+        "schedule": training.schedule.state_dict(),
+    }
 
 
 def found(folder: Path) -> list[tuple[int, Path]]:
@@ -62,16 +61,19 @@ def found(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(number), path) for number, path in numbers if number.isdigit())
 
 
-def load(folder: Path, *, policy: Any, optimizer: Any, schedule: Any, accelerator: Any) -> int:
-    """Put the last checkpoint of a folder in place and return its step; 0 where there is none."""
-    known = found(folder)
+def load(training: Training) -> int:
+    """Put the last checkpoint in place and return its step; 0 where there is none."""
+    known = found(training.run.stage("rl"))
     if not known:
         return 0
     step, path = known[-1]
-    device = accelerator.device
-    state = torch.load(path / "state.pt", map_location=device, weights_only=True)
-    moving = policy.moving()
-    if moving.keys() != state["weights"].keys():
+    state = torch.load(
+        path / "state.pt", map_location=training.accelerator.device, weights_only=True
+    )
+    moving = training.policy.moving()
+    if {name: weight.shape for name, weight in moving.items()} != {
+        name: weight.shape for name, weight in state["weights"].items()
+    }:
         raise PreflightError(
             f"{path} holds the weights of another model or other adapters; "
             "take the settings that it was made with, or another --out"
@@ -79,9 +81,9 @@ def load(folder: Path, *, policy: Any, optimizer: Any, schedule: Any, accelerato
     with torch.no_grad():
         for name, weight in moving.items():
             weight.copy_(state["weights"][name])
-    optimizer.load_state_dict(state["optimizer"])
-    schedule.load_state_dict(state["schedule"])
-    own = path / f"random-{accelerator.process_index}.pt"
+    training.optimizer.load_state_dict(state["optimizer"])
+    training.schedule.load_state_dict(state["schedule"])
+    own = path / f"random-{training.accelerator.process_index}.pt"
     if own.exists():  # there may be more processes than there were
         restore_random_states(torch.load(own, weights_only=True))
     return step

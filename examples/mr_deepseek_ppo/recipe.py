@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from examples.common import plan
@@ -65,6 +66,12 @@ def describe(run: Run, chosen: Sequence[str]) -> str:
 def check(run: Run, chosen: Sequence[str]) -> None:
     """Refuse what would fail later, before anything is loaded."""
     settings, rl = run.settings, run.settings.rl
+    alone = [name for name in chosen if name in ("prepare", "evaluate")]
+    if alone and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise PreflightError(
+            f"stage {alone[0]} is for one process; start it with python -m, and only sft and rl "
+            "through accelerate launch or torchrun"
+        )
     if "rl" in chosen:
         if rl is None:
             raise PreflightError("the settings have no [rl]; add it, or leave the stage out")
