@@ -2,6 +2,7 @@
 #   make demo   score completions, train a tiny model, leave a picture
 #   make test   every test but the slow ones        make test-all  those too
 #   make audit  every law and attack on every preset and example stack
+#   make test-adapters   the adapters under their trainers, each in an environment of its own
 PYTHON ?= python3
 TORCH  ?= torch==2.13.0
 VENV   ?= .venv
@@ -13,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test test-all coverage audit bench fuzz gpu lint format docs install clean
+.PHONY: demo test test-all test-adapters coverage audit bench fuzz gpu lint format docs install clean
 
 demo: $(DEV)
 	$(BIN)/rlrewards score examples/data/completions.jsonl --stack examples/stacks/hybrid.toml \
@@ -29,6 +30,10 @@ test-all: $(DEV)
 coverage: $(DEV)
 	$(PYTEST) -m "not slow" --doctest-modules --cov --cov-report=term-missing:skip-covered \
 	    --cov-fail-under=95 src/rlrewards tests
+
+# ONLY="verl skyrl" runs some; gigabytes and a quarter of an hour the first time.
+test-adapters: | $(BIN)/python
+	$(BIN)/python tests/adapters/real/run.py --torch "$(TORCH)" $(ONLY)
 
 PRESETS := thesis_hybrid gazal_r1 dapo demystify_long_cot open_r1 deepseek_r1 kimi_k15 huatuo_o1
 
