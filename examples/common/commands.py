@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
-from examples.common import preflight, settings
+from examples.common import models, preflight, settings
 from examples.common.preflight import PreflightError
 from examples.common.settings import Settings, SettingsError
 
@@ -102,6 +102,9 @@ def parser_for(recipe: Recipe) -> Parser:
     )
     parser.add_argument("--seed", type=int, default=0, help="of everything that is drawn")
     parser.add_argument("--model", help="tiny, smollm2, a folder, or the id of a hub")
+    parser.add_argument(
+        "--devices", type=int, help="that share the batch (WORLD_SIZE, or as the settings say)"
+    )
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint")
     parser.add_argument("--dry-run", action="store_true", help="print the plan and leave")
     return parser
@@ -115,7 +118,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> int:
         parser.error(f"--seed must be at least 0, got {options.seed}")
     stages = list(recipe.stages) if options.stage == "all" else [options.stage]
     try:
-        run = make_run(recipe, options)
+        run = make_run(recipe, options, stages)
         if options.dry_run:
             print(recipe.plan(run, stages))
             return 0
@@ -128,7 +131,7 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def make_run(recipe: Recipe, options: argparse.Namespace) -> Run:
+def make_run(recipe: Recipe, options: argparse.Namespace, stages: Sequence[str]) -> Run:
     """Return the run that the options ask for."""
     found = settings.read(options.config, own=recipe.own)
     if found.recipe != recipe.name:
@@ -137,6 +140,11 @@ def make_run(recipe: Recipe, options: argparse.Namespace) -> Run:
     if options.model is not None:
         model = dataclasses.replace(found.model, name=options.model, revision=None)
         found = dataclasses.replace(found, model=model)
+    if (shape := models.known_shape(found.model)) is not None:
+        model = dataclasses.replace(found.model, shape=shape)
+        found = dataclasses.replace(found, model=model)
+    devices = options.devices or int(os.environ.get("WORLD_SIZE", found.devices))
+    found = settings.shared_by(found, devices, stages=stages)
     return Run(found, options.out, seed=options.seed, resume=options.resume)
 
 

@@ -7,6 +7,7 @@ trained through low-rank adapters.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from examples.common import tasks
-from examples.common.settings import AdapterSettings, ModelSettings, OptimizerSettings
+from examples.common.settings import (
+    AdapterSettings,
+    ModelSettings,
+    OptimizerSettings,
+    ShapeSettings,
+)
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -26,6 +32,16 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 SMOLLM2 = ROOT / "build" / "smollm2"
+SMOLLM2_SHAPE = ShapeSettings(
+    layers=30,
+    hidden=576,
+    intermediate=1536,
+    heads=9,
+    kv_heads=3,
+    head_dim=64,
+    vocabulary=49152,
+    positions=8192,
+)
 TINY_SEED = 0
 # The generation prompt is the beginning of the assistant's turn, so a prompt is a prefix of it.
 TINY_TEMPLATE = (
@@ -83,6 +99,28 @@ def is_local(settings: ModelSettings) -> bool:
     return settings.name == "tiny" or Path(source(settings)).is_dir()
 
 
+def known_shape(settings: ModelSettings) -> ShapeSettings | None:
+    """Return the shape of a model whose configuration is here, else None."""
+    file = Path(source(settings)) / "config.json"
+    if settings.name == "tiny" or not file.is_file():
+        return SMOLLM2_SHAPE if settings.name == "smollm2" else None
+    found = json.loads(file.read_text(encoding="utf-8"))
+    found = found.get("text_config", found)
+    heads = found["num_attention_heads"]
+    return ShapeSettings(
+        layers=found["num_hidden_layers"],
+        hidden=found["hidden_size"],
+        intermediate=found["intermediate_size"],
+        heads=heads,
+        kv_heads=found.get("num_key_value_heads") or heads,
+        head_dim=found.get("head_dim") or found["hidden_size"] // heads,
+        vocabulary=found["vocab_size"],
+        tied_embeddings=bool(found.get("tie_word_embeddings", False)),
+        attention_biases=bool(found.get("attention_bias", found.get("model_type") == "qwen2")),
+        positions=found["max_position_embeddings"],
+    )
+
+
 # ---------------------------------------------------------------------------------------------
 # Weights
 
@@ -113,7 +151,7 @@ def _pretrained(settings: ModelSettings, where: str) -> PreTrainedModel:
         arguments["revision"] = settings.revision
     if settings.quantization == "nf4":
         arguments["quantization_config"] = nf4(settings)
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and not is_sharded():
         arguments["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     return AutoModelForCausalLM.from_pretrained(where, **arguments)
 
@@ -128,7 +166,16 @@ def nf4(settings: ModelSettings) -> Any:
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=settings.double_quantization,
         bnb_4bit_compute_dtype=getattr(torch, settings.dtype),
+        # FSDP cuts tensors of one type alone, so there the packed weights are stored as that type.
+        bnb_4bit_quant_storage=getattr(torch, settings.dtype) if is_sharded() else torch.uint8,
     )
+
+
+def is_sharded() -> bool:
+    """Return whether the weights are cut over the devices: FSDP, or ZeRO's third stage."""
+    uses_fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
+    zero_stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "0")
+    return uses_fsdp or zero_stage == "3"
 
 
 def adapter(settings: AdapterSettings) -> LoraConfig:

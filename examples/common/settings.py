@@ -10,7 +10,7 @@ import dataclasses
 import tomllib
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -204,6 +204,35 @@ def parse(table: Mapping[str, Any], *, own: Mapping[str, type[Any]] | None = Non
     common = {name: value for name, value in table.items() if name not in own}
     theirs = {name: build(kind, table.get(name, {}), name) for name, kind in own.items()}
     return dataclasses.replace(build(Settings, common, ""), own=theirs)
+
+
+def shared_by(
+    settings: Settings, devices: int, *, stages: Sequence[str] = ("sft", "rl")
+) -> Settings:
+    """Return the settings for so many devices: each accumulates less, and the batch stays.
+
+    One of the stages whose accumulation cannot be shared out evenly is refused.
+    """
+    if devices == settings.devices:
+        return settings
+    changed = {
+        name: dataclasses.replace(
+            stage, accumulation=_shared(name, stage.accumulation, settings.devices, devices)
+        )
+        for name, stage in (("sft", settings.sft), ("rl", settings.rl))
+        if stage is not None and name in stages
+    }
+    return dataclasses.replace(settings, devices=devices, **changed)
+
+
+def _shared(name: str, accumulation: int, before: int, devices: int) -> int:
+    whole = accumulation * before
+    if devices < 1 or whole % devices:
+        raise SettingsError(
+            f"{name}.accumulation {accumulation} on {before} devices cannot be shared by "
+            f"{devices}; take a number that divides {whole}, or change {name}.accumulation"
+        )
+    return whole // devices
 
 
 def build(kind: type[T], table: Any, where: str) -> T:
