@@ -22,7 +22,7 @@ from rlrewards.adapters.sinks import Sink
 from rlrewards.core import Reward
 from rlrewards.messages import Turn
 
-__all__ = ["PARTS", "environment"]
+__all__ = ["environment"]
 
 PARTS = "rlrewards"  # key of the metadata that holds the raw parts
 

@@ -20,6 +20,8 @@ from rlrewards.messages import Turn
 from rlrewards.scoring import verifies
 from rlrewards.stack import Stack
 
+__all__ = ["Asked", "Graded", "NoOpinionError", "Scorer", "scorer"]
+
 NO_OPINION = "no_opinion"
 VERDICT = "verdict"
 
