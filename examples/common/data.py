@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from examples.common.preflight import PreflightError, require_columns
+from examples.common.preflight import PreflightError, first_line, require_columns, require_file
 from examples.common.records import read_jsonl
 from examples.common.settings import SourceSettings
 from rlrewards.verify.boxes import boxes_in
@@ -49,7 +49,13 @@ def _rows(source: SourceSettings) -> Iterable[Row]:
         return [row for file in _files(path) for row in _file(file)]
     import datasets
 
-    return datasets.load_dataset(source.path, source.subset, split=source.split)
+    try:
+        return datasets.load_dataset(source.path, source.subset, split=source.split)
+    except (OSError, ValueError) as error:
+        raise PreflightError(
+            f"cannot load {source.path} from the hub ({first_line(error)}); with no network, "
+            "download it elsewhere and give its folder as the path"
+        ) from error
 
 
 def _file(file: Path) -> list[Row]:
@@ -67,6 +73,7 @@ def _file(file: Path) -> list[Row]:
 
 def _files(path: Path) -> list[Path]:
     """Return the files of a path, all of one kind."""
+    require_file(path, "look at the path of the source in the settings")
     files = sorted(path.iterdir()) if path.is_dir() else [path]
     files = [file for file in files if file.suffix in ENDINGS and file.is_file()]
     if not files:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from examples.common import tasks
+from examples.common.preflight import PreflightError, first_line
 from examples.common.settings import (
     AdapterSettings,
     ModelSettings,
@@ -82,7 +83,9 @@ def load_tokenizer(settings: ModelSettings) -> PreTrainedTokenizerBase:
         return tiny_tokenizer()
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(source(settings), revision=settings.revision)
+    where = source(settings)
+    with from_hub(where):
+        tokenizer = AutoTokenizer.from_pretrained(where, revision=settings.revision)
     tokenizer.padding_side = "left"
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
@@ -92,6 +95,18 @@ def load_tokenizer(settings: ModelSettings) -> PreTrainedTokenizerBase:
 def source(settings: ModelSettings) -> str:
     """Return the folder or hub id of a model that is not tiny."""
     return str(SMOLLM2) if settings.name == "smollm2" else settings.name
+
+
+@contextmanager
+def from_hub(where: str) -> Iterator[None]:
+    """Tell in one line that a model cannot be loaded, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise PreflightError(
+            f"cannot load {where} ({first_line(error)}); with no network, download it elsewhere "
+            "and give its folder: --model FOLDER"
+        ) from error
 
 
 def is_local(settings: ModelSettings) -> bool:
@@ -153,7 +168,8 @@ def _pretrained(settings: ModelSettings, where: str) -> PreTrainedModel:
         arguments["quantization_config"] = nf4(settings)
     if torch.cuda.is_available() and not is_sharded():
         arguments["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
-    return AutoModelForCausalLM.from_pretrained(where, **arguments)
+    with from_hub(where):
+        return AutoModelForCausalLM.from_pretrained(where, **arguments)
 
 
 def nf4(settings: ModelSettings) -> Any:

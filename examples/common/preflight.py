@@ -107,6 +107,11 @@ def require_file(path: Path, remedy: str) -> None:
         raise PreflightError(f"{path} is missing; {remedy}")
 
 
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says, or its name."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
 def require_chat_template(tokenizer: Any, name: str) -> None:
     """Refuse a tokenizer that cannot write a conversation down."""
     if not getattr(tokenizer, "chat_template", None):
