@@ -72,7 +72,7 @@ class Policy(torch.nn.Module):
             position_ids=positions(attention),
             use_cache=False,
         ).last_hidden_state[:, rollout.prompts.shape[1] - 1 : -1]
-        values = self.value_head(hidden.float()).squeeze(-1)
+        values = self.value_head(hidden.to(self.value_head.weight.dtype)).squeeze(-1)
         head = self.base.get_output_embeddings()
         tokens = (hidden.to(head.weight.dtype), head.weight, rollout.completions)
         more = {"bias": head.bias, "mask": rollout.mask, "temperature": self.temperature}

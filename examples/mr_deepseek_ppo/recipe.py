@@ -66,13 +66,29 @@ def describe(run: Run, chosen: Sequence[str]) -> str:
 def check(run: Run, chosen: Sequence[str]) -> None:
     """Refuse what would fail later, before anything is loaded."""
     settings, rl = run.settings, run.settings.rl
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
     alone = [name for name in chosen if name in ("prepare", "evaluate")]
-    if alone and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if alone and processes > 1:
         raise PreflightError(
             f"stage {alone[0]} is for one process; start it with python -m, and only sft and rl "
             "through accelerate launch or torchrun"
         )
     if "rl" in chosen:
+        sharded = [
+            name
+            for name in ("FSDP", "DEEPSPEED")
+            if os.environ.get(f"ACCELERATE_USE_{name}") == "true"
+        ]
+        if sharded:
+            raise PreflightError(
+                f"this loop keeps the whole policy on each GPU, {sharded[0]} cuts it; take "
+                "examples/common/accelerate/8_h100_ddp.yaml"
+            )
+        if processes != settings.devices:
+            raise PreflightError(
+                f"the settings are for {settings.devices} devices, but there is {processes} process; "
+                f"start it through accelerate launch, or with --devices {processes}"
+            )
         if rl is None:
             raise PreflightError("the settings have no [rl]; add it, or leave the stage out")
         if rl.group_size != 1:

@@ -133,7 +133,8 @@ def make_training(run: Run, asked: Sequence[Row], stack: rr.Stack) -> Training:
 
     settings, rl = run.settings, run.settings.rl
     assert rl is not None
-    accelerator = Accelerator(cpu=not torch.cuda.is_available())
+    # Weights have the precision of the settings already, adapters and value head float32.
+    accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision="no")
     policy, tokenizer = make_policy(run)
     policy.to(accelerator.device)
     policy.keep_as_reference()
