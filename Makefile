@@ -32,7 +32,7 @@ coverage: $(DEV)
 	$(PYTEST) -m "not slow" --doctest-modules --cov --cov-report=term-missing:skip-covered \
 	    --cov-fail-under=95 src/rlrewards tests
 
-# ONLY="verl skyrl" runs some; gigabytes and a quarter of an hour the first time.
+# ONLY="verl skyrl" runs some. The first time it installs gigabytes, for half an hour and more.
 test-adapters: | $(BIN)/python
 	$(BIN)/python tests/adapters/real/run.py --torch "$(TORCH)" $(ONLY)
 
