@@ -21,6 +21,10 @@ from examples.common.settings import (
     ShapeSettings,
 )
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"
+)
+
 SMALL = ModelSettings(
     shape=ShapeSettings(hidden=32, intermediate=32, heads=2, kv_heads=1, head_dim=16)
 )

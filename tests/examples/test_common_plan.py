@@ -16,6 +16,10 @@ from examples.common.settings import (
     ShapeSettings,
 )
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"
+)
+
 QWEN_32B = ShapeSettings(
     layers=64, hidden=5120, intermediate=27648, heads=40, kv_heads=8, head_dim=128,
     vocabulary=152064, tied_embeddings=False, attention_biases=True,

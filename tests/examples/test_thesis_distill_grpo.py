@@ -36,8 +36,9 @@ pytestmark = [
 
 
 @pytest.fixture(autouse=True)
-def same_threads() -> Iterator[None]:
-    """Undo the tiny size's choice of one thread."""
+def as_without_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Kernels as they are without a GPU, not in Triton's interpreter; threads as they were."""
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
