@@ -86,8 +86,8 @@ def check(run: Run, chosen: Sequence[str]) -> None:
             )
         if processes != settings.devices:
             raise PreflightError(
-                f"the settings are for {settings.devices} devices, but there is {processes} process; "
-                f"start it through accelerate launch, or with --devices {processes}"
+                f"the settings are for {settings.devices} devices, and processes there are "
+                f"{processes}; start it through accelerate launch, or with --devices {processes}"
             )
         if rl is None:
             raise PreflightError("the settings have no [rl]; add it, or leave the stage out")

@@ -680,7 +680,7 @@ def test_prepare_and_evaluate_are_for_one_process(
 def test_as_many_processes_as_devices(capsys: Any, tmp_path: Path) -> None:
     argv = ["rl", "--devices", "2", "--out", str(tmp_path)]
     argv += ["--config", changed(tmp_path, accumulation="accumulation = 4")]
-    assert "for 2 devices, but there is 1 process" in refused(argv, capsys)
+    assert "for 2 devices, and processes there are 1" in refused(argv, capsys)
 
 
 @pytest.mark.parametrize("name", ["FSDP", "DEEPSPEED"])
