@@ -21,11 +21,11 @@ def stream_names(scores: Scores) -> list[str]:
     Raises `ValueError` where one is a part of a stack inside the stack: its share of the total
     cannot be told from the rest of it.
     """
-    for name in scores.dense:
-        if "." in name:
+    for name, inner in scores.nested.items():
+        if stream_names(inner):
             raise ValueError(
-                f"{name!r} has rewards per token inside another stack: make it a part of the outer "
-                "stack, or pass dense=False"
+                f"part {name!r} is a stack, and {', '.join(inner.dense)} in it has rewards per "
+                "token: make it a part of the outer stack, or pass dense=False"
             )
     return list(scores.dense)
 

@@ -30,7 +30,11 @@ from rlrewards.adapters.trl.window import Window, scale_gradients
 from rlrewards.kernels import PolicyObjective
 from rlrewards.objectives import (
     MetricInputs,
+    batch_metrics,
     corrected_k3,
+    group_relative,
+    k3,
+    masked_mean,
     off_policy_sequence_mask,
     rank_scale,
     recipes,
@@ -228,8 +232,6 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _relative_to_group(self, rewards: Tensor, group: Tensor) -> Tensor:
         """Do what TRL does by `scale_rewards`."""
-        from rlrewards.objectives import group_relative
-
         scale = {"group": "std", "batch": "batch", "none": "none"}[self.scale_rewards]
         return group_relative(rewards, group, scale=scale)  # type: ignore[arg-type]
 
@@ -268,8 +270,8 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
             settings["denominator"] = getattr(self._window.counts, self.count)
         if self.beta:
             settings |= {"beta": self.beta, "ref_logp": inputs["ref_per_token_logps"]}
-            if self.args.use_bias_correction_kl and old_logp is not None:
-                settings["kl"] = partial(corrected_k3, old_logp=old_logp)
+            if self.args.use_bias_correction_kl:
+                settings["kl"] = partial(_corrected, old_logp=old_logp)
         ratio = inputs.get("importance_sampling_ratio")
         if ratio is not None and self.use_vllm and self.vllm_importance_sampling_correction:
             ratio = ratio.expand_as(mask)
@@ -361,13 +363,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _log_objective(self, objective: PolicyObjective, found: Found) -> None:
         """Log the recipe's metrics over the tokens of all ranks, TRL's under TRL's names."""
-        inputs = MetricInputs(entropy=found.entropy)
-        settings = {**objective.settings, "metrics": inputs}
-        old_logp = found.logp if objective.old_logp is None else objective.old_logp
-        asked = PolicyObjective(
-            objective.recipe, objective.advantages, objective.mask, old_logp, settings
-        )
-        metrics = asked(found.logp).metrics if takes(self.recipe, "metrics") else {}
+        metrics = self._metrics_of(objective, found)
         tokens = objective.mask.sum().to(found.logp)
         mine = torch.stack([tokens, *(x.to(tokens) for x in metrics.values())])
         every = self.accelerator.gather(mine.unsqueeze(0))
@@ -378,6 +374,30 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if "clip_low" in metrics:
             low, high = (logged[NAMES[name]][-1] for name in ("clip_low", "clip_high"))
             logged["clip_ratio/region_mean"].append(low + high)
+
+    def _metrics_of(self, objective: PolicyObjective, found: Found) -> dict[str, Tensor]:
+        inputs = MetricInputs(entropy=found.entropy)
+        settings = dict(objective.settings)
+        penalty, ref_logp = settings.get("kl", k3), settings.get("ref_logp")
+        if not takes(self.recipe, "metrics"):
+            return batch_metrics(found.logp, objective.mask, inputs=inputs)
+        old_logp = found.logp if objective.old_logp is None else objective.old_logp
+        asked = PolicyObjective(
+            objective.recipe,
+            objective.advantages,
+            objective.mask,
+            old_logp,
+            {**settings, "metrics": inputs},
+        )
+        metrics = dict(asked(found.logp).metrics)
+        if "kl_ref" in metrics:
+            metrics["kl_ref"] = masked_mean(penalty(found.logp, ref_logp), objective.mask)
+        return metrics
+
+
+def _corrected(logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None) -> Tensor:
+    """Return `corrected_k3`, on policy too, where its gradient differs from that of `k3`."""
+    return corrected_k3(logp, ref_logp, old_logp=logp.detach() if old_logp is None else old_logp)
 
 
 IMAGES = (
