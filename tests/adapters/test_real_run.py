@@ -82,6 +82,21 @@ def test_what_cannot_be_installed_is_told(run, monkeypatch, capsys):
     assert "no: ERROR: No matching distribution for verl" in capsys.readouterr().out
 
 
+def test_an_environment_that_cannot_be_made_is_told_and_the_others_run(run, monkeypatch, capsys):
+    pretend(run, monkeypatch, report=report(1))
+
+    def create(folder, **_):
+        if folder.name == "verl":
+            raise OSError("No space left on device")
+        folder.mkdir(parents=True)
+
+    monkeypatch.setattr(run.venv, "create", create)
+    assert run.main(["verl", "skyrl"]) == 0
+    verl, skyrl = capsys.readouterr().out.splitlines()[-2:]
+    assert "no: No space left on device" in verl
+    assert "1 passed" in skyrl
+
+
 def test_an_environment_is_used_again_until_what_it_installs_changes(run, monkeypatch):
     commands = pretend(run, monkeypatch, report=report(1))
     monkeypatch.setattr(run.venv, "create", lambda folder, **_: folder.mkdir(exist_ok=True))

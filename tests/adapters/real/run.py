@@ -140,7 +140,10 @@ def installed(environment: Environment, torch: str) -> tuple[Path, str]:
     note = folder / ".installed"
     if note.exists() and note.read_text() == wanted:
         return python, ""
-    venv.create(folder, with_pip=True, clear=True)
+    try:
+        venv.create(folder, with_pip=True, clear=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        return python, f"no: {error}"[:120]
     steps = [["pytest", "--editable", str(ROOT), *packages]]
     if environment.alone:
         steps.append(["--no-deps", *environment.alone])
@@ -194,9 +197,10 @@ def reason(output: str) -> str:
 
 
 def version(python: Path, package: str) -> str:
-    """Return the version of a package in an environment."""
+    """Return the version of a package in an environment, "?" where it cannot be told."""
     code = f"import importlib.metadata as m; print(m.version({package!r}))"
-    return run([str(python), "-c", code]).stdout.strip()
+    done = run([str(python), "-c", code])
+    return "?" if done.returncode else done.stdout.strip()
 
 
 def table(lines: list[Line]) -> str:
