@@ -8,6 +8,7 @@ of the KL is that start.
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -67,9 +68,10 @@ def train(
     names = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
     records.draw(history, names, folder / "curves.png")
     ends = records.ends([row["reward"] for row in history if row.get("reward") is not None])
+    rise = ends["rise_in_standard_errors"]
+    shown = f" ({rise:+.1f} standard errors)" if math.isfinite(rise) else ""
     print(
-        f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f} "
-        f"({ends['rise_in_standard_errors']:+.1f} standard errors)"
+        f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f}{shown}"
     )
     return history
 

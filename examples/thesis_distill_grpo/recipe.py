@@ -91,7 +91,7 @@ def _evaluation_sets(run: Run, rng: random.Random) -> dict[str, list[Row]]:
     if not run.settings.evaluation.sets:
         rows = preparation.bank(_questions(run, rng))
         chosen = preparation.draw(rows, run.settings.data.evaluation, rng)
-        return {"sums": [_asked(row, template) for row in chosen]}
+        return {"generated": [_asked(row, template) for row in chosen]}
     return {
         source.name: [
             _asked(row, template) for row in preparation.bank(preparation.read(source, rng))
@@ -132,7 +132,7 @@ def run_rl(run: Run) -> None:
 
 def run_evaluation(run: Run) -> None:
     """Ask every question twice, of the model before, after SFT and after GRPO."""
-    names = [source.name for source in run.settings.evaluation.sets] or ["sums"]
+    names = [source.name for source in run.settings.evaluation.sets] or ["generated"]
     benchmarks = [
         evaluation.Benchmark(
             name, _prepared(run, f"evaluation_{name}.jsonl", ("prompt", "reference"))

@@ -74,7 +74,7 @@ def test_the_reward_rises(tmp_path: Path, capsys: Any, seed: int) -> None:
     for row in rows:
         parts = row["rewards/accuracy/mean"] + row["rewards/format/mean"]
         assert parts == pytest.approx(row["reward"], abs=1e-6)
-    for name in ("sums, base", "sums, sft", "sums, rl"):
+    for name in ("generated, base", "generated, sft", "generated, rl"):
         assert name in printed
     for name in ("sft/curves.png", "rl/curves.png", "rl/completions.jsonl", "evaluation/table.txt"):
         assert (out / name).stat().st_size > 0
