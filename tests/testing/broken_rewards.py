@@ -353,6 +353,15 @@ class ByCharacters(rr.SoftOverlong):
         )
 
 
+class CountsSpecialTokens(rr.SoftOverlong):
+    """Whatever its tokenizer adds before and after a text counts, too."""
+
+    def __call__(self, batch, /):
+        if str(self.length).startswith("tokenizer:"):
+            batch = [replace(s, token_ids=range(len(s.completion.split()) + 2)) for s in batch]
+        return super().__call__(batch)
+
+
 def whole_batch_group(batch):
     lengths = [len(sample.token_ids) for sample in batch]
     right = ["{42}" in sample.completion for sample in batch]
@@ -361,6 +370,15 @@ def whole_batch_group(batch):
 
 # ---------------------------------------------------------------------------------------------
 # Repetition
+
+
+class ByBlanks(rr.RepetitionPenalty):
+    """Only a blank separates its words."""
+
+    def __call__(self, batch, /):
+        return super().__call__(
+            [replace(s, completion=re.sub(r"[^\S ]", "_", s.completion)) for s in batch]
+        )
 
 
 def of_words(measure):

@@ -75,6 +75,10 @@ CASES = {
     "lengths are counted as told": subject(
         broken.ByCharacters(max_length=20, buffer=10), kind="overlong", length=None
     ),
+    "tokens are counted by the tokenizer as told": subject(
+        broken.CountsSpecialTokens(max_length=6, buffer=6), kind="overlong", length=None
+    ),
+    "words by any white space": subject(broken.ByBlanks(n=1), **WORDS),
     "a right one never gains by length": by_length(broken.longer_is_better, "length",
                                                    {"max_length": 20}),
     "a wrong one never loses by length": by_length(broken.wrong_is_short, "cosine", COSINE),

@@ -54,12 +54,21 @@ OWN_FORMS = {
     "huatuo": FORMS[3:4],
     "gazal": FORMS[6:],
 }
+# Not well-formed for one reason only, which an edit of the others seldom meets.
+NEAR_MISSES = {
+    "gazal": (
+        ("<think>", "2 + 2", "</think>", "\n", "### Assessment", "\n", " ", "\n",
+         "### Final Answer", "\n", "\\boxed{B}"),
+        ("<think>", "2 + 2", "</think>", "\n", "### Assessment", "\n", "fever", "\n",
+         "so \\boxed{B}", "\n", "### Final Answer", "\n"),
+    ),
+}  # fmt: skip
 
 
 @st.composite
 def texts(draw: st.DrawFn, form: object = None) -> str:
     """A well-formed completion, of a certain form where one is named, edited in few places."""
-    own = OWN_FORMS.get(str(form), FORMS)
+    own = (*OWN_FORMS.get(str(form), FORMS), *NEAR_MISSES.get(str(form), ()))
     pieces = [*draw(st.sampled_from(own) | st.sampled_from(FORMS))]
     for _ in range(draw(st.integers(0, 3))):
         at = draw(st.integers(0, len(pieces)))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import is_dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from hypothesis import strategies as st
@@ -344,6 +346,54 @@ def _counted(subject: Subject) -> None:
     counting(_nothing)(plain)
 
 
+@law(
+    "`length='tokenizer:PATH'` counts the tokens of that tokenizer, whatever its file says of "
+    "truncation, padding and special tokens.",
+    kinds=["length", "group_length"],
+    name="tokens are counted by the tokenizer as told",
+)
+def _counted_by_a_tokenizer(subject: Subject) -> None:
+    if not is_dataclass(subject.reward) or not hasattr(subject.reward, "length"):
+        raise NotApplicable("it has no length=")
+    reward: Any = subject.reward
+    problem = problem_of(subject)
+    answer = answer_of(problem, right=True)
+    told = [
+        Sample(text, problem.right, "6 · 7", token_ids=range(n), group="p")
+        for n, text in ((1, answer), (4, f"well well \ud800 {answer}"))
+    ]
+    plain = [replace(sample, token_ids=None) for sample in told]
+    expected = subject(told)
+    with tempfile.TemporaryDirectory() as folder:
+        file = _tokenizer_of_words(Path(folder))
+        for place in (folder, str(file)):
+            counting: Any = replace(reward, length=f"tokenizer:{place}")
+            scores = counting(plain)
+            ensure(
+                scores == expected,
+                f"a tokenizer gives {scores}, as many token ids {expected}",
+                plain,
+                scores,
+            )
+
+
+def _tokenizer_of_words(folder: Path) -> Path:
+    """Write a tokenizer that makes a token of each word, and carries all that must not count."""
+    try:
+        from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    except ImportError:
+        raise NotApplicable("the package tokenizers is not installed") from None
+    made = Tokenizer(models.WordLevel({"<unk>": 0, "<s>": 1}, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A <s>", special_tokens=[("<s>", 1)]
+    )
+    made.enable_truncation(3)
+    made.enable_padding(length=9)
+    made.save(str(folder / "tokenizer.json"))
+    return folder / "tokenizer.json"
+
+
 def _words(text: str) -> int:
     return len(text.split())
 
@@ -371,6 +421,7 @@ def _truth(text: str) -> bool:
 LAWS = (
     _asks,
     _counted,
+    _counted_by_a_tokenizer,
     _right_never_gains,
     _wrong_never_loses,
     _constant_beyond,

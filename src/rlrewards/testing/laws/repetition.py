@@ -30,6 +30,12 @@ WORDS = (
     *("elephantshrews'-nose", "elephantshrews'-ears"),
     # of one length and beginning, different in one place
     *("elephantz", "elephanta", "elephantshrewz", "elephantshxew"),
+    "bat",
+)
+# Words that differ in one place: the first letter, behind the eighth byte, behind the fifteenth.
+TWINS = (
+    *(("cat", "bat"), ("elephantz", "elephanta"), ("elephant", "elephants")),
+    *(("elephantshrews'-nose", "elephantshrews'-ears"), ("elephantshrewz", "elephantshxew")),
 )
 KINDS = ("repetition", "dense_repetition")
 
@@ -46,7 +52,11 @@ def _ids(subject: Subject) -> st.SearchStrategy[list[int]]:
 
 def _big_ids(subject: Subject) -> st.SearchStrategy[list[int]]:
     big = st.sampled_from([0, 1, -1, 2**31, -(2**31), 2**62, 2**63 - 1, -(2**63), 151_935])
-    return _ids(subject) | st.lists(big, max_size=30)
+    about_zero = st.lists(st.integers(-2, 1), max_size=24)
+    # far apart, and different in the middle alone
+    middles = st.lists(st.integers(1, 4), min_size=2, max_size=6)
+    between = middles.map(lambda units: [x for unit in units for x in (2**62, unit, -(2**62))])
+    return _ids(subject) | about_zero | between | st.lists(big, max_size=30)
 
 
 def _long_ids(subject: Subject) -> st.SearchStrategy[list[int]]:
@@ -55,7 +65,15 @@ def _long_ids(subject: Subject) -> st.SearchStrategy[list[int]]:
     repeated = few.map(lambda units: units * (1 + 2000 // len(units)))
     between = few.map(lambda units: [*range(100, 1000), *units, *range(100, 1000), *units])
     distinct = few.map(lambda units: [*units, *range(100, 1100)])
-    return repeated | between | distinct
+    twins = st.sampled_from(TWINS).map(_almost_the_same)
+    return twins | repeated | between | distinct
+
+
+def _almost_the_same(pair: tuple[str, str]) -> list[int]:
+    """Return runs that are said twice but for one word, which has a twin."""
+    first, second = map(WORDS.index, pair)
+    runs = [(1000 + 2 * i, 1001 + 2 * i) for i in range(300)]
+    return [unit for run in runs for unit in (first, *run, second, *run)]
 
 
 def sample_of(subject: Subject, units: Sequence[int]) -> Sample:
@@ -135,9 +153,31 @@ def _any_sequence(subject: Subject) -> None:
         try:
             scores = subject.reward([sample])
         except kind as error:
-            ensure(bool(str(error)), f"refused {ids!r} without a word")
+            ensure("token_ids" in str(error), f"refused {ids!r} without naming them: {error}")
             continue
         raise Broken(f"scored {scores} for the token ids {ids!r}", [sample], scores)
+
+
+@law(
+    "Words are what white space of any kind separates, whatever the token ids are.",
+    kinds="repetition",
+    name="words by any white space",
+)
+def _any_white_space(subject: Subject) -> None:
+    if subject.facts.get("unit") != "words":
+        raise NotApplicable("it does not count words")
+    for times in (1, 400):  # a short text, and one of thousands of characters
+        words = ["owl", "elk", "fox", "owl", "elk", "fox", "straße"] * times
+        plain = Sample(" ".join(words), "4", "2 + 2", group="p")
+        expected = subject.score(plain)
+        for space in ("  ", "\n", "\t", "\u00a0", "\u3000", "\u2028"):
+            sample = replace(plain, completion=space.join(words))
+            score = subject.score(sample)
+            ensure(score == expected, f"scored {score} with {space!r} between words, {expected} "
+                   "with blanks", [plain, sample])  # fmt: skip
+        other = replace(plain, token_ids=tuple(range(len(words))))
+        score = subject.score(other)
+        ensure(score == expected, f"token ids change it to {score} from {expected}", [plain, other])
 
 
 @law(
@@ -156,6 +196,7 @@ def _function(subject: Subject) -> None:
         found = dense_repetition(ids, **settings)
         ensure(expected is not None and found.tolist() == expected.tolist(),
                f"{settings}: {found.tolist()}", [sample])  # fmt: skip
+        ensure(settings.get("penalty") != 0.0 or not found.any(), f"{settings}: {found}", [sample])
     refused: list[dict[str, Any]] = [{"n": 0}, {"penalty": 1.0}]
     for settings in refused:
         try:
@@ -262,6 +303,7 @@ LAWS = (
     _is_the_share,
     _long_texts,
     _any_sequence,
+    _any_white_space,
     _function,
     _is_the_stream,
     _zero_iff_distinct,
