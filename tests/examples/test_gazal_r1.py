@@ -148,7 +148,10 @@ def test_the_tables_of_the_paper() -> None:
     assert (adapter.dora, adapter.rslora, adapter.targets) == (True, True, "all-linear")
     assert (sft.optimizer, sft.learning_rate, sft.scheduler) == ("exadam", 2e-5, "cosine")
     assert (sft.warmup_ratio, sft.weight_decay, sft.epochs) == (0.05, 0.1, 1)
-    assert (sft.batch_size, sft.accumulation, sft.max_length, sft.seed) == (8, 16, 8192, 3407)
+    assert (sft.batch_size, sft.max_length, sft.seed) == (8, 8192, 3407)
+    on_two = settings.shared_by(found, 2, stages=["sft"]).sft
+    assert on_two is not None
+    assert on_two.accumulation == 16
     assert (rl.optimizer, rl.learning_rate, rl.scheduler) == ("exadam", 1e-6, "constant")
     assert (rl.batch_size, rl.accumulation, rl.group_size, found.devices) == (4, 8, 4, 8)
     assert (rl.beta, rl.epsilon_high, rl.loss, rl.mask_truncated) == (0.0, 0.28, "bnpo", True)
