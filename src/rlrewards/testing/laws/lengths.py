@@ -348,7 +348,7 @@ def _counted(subject: Subject) -> None:
 
 @law(
     "`length='tokenizer:PATH'` counts the tokens of that tokenizer, whatever its file says of "
-    "truncation, padding and special tokens.",
+    "truncation, padding and special tokens; what is no tokenizer is refused by name.",
     kinds=["length", "group_length"],
     name="tokens are counted by the tokenizer as told",
 )
@@ -375,6 +375,14 @@ def _counted_by_a_tokenizer(subject: Subject) -> None:
                 plain,
                 scores,
             )
+        torn = Path(folder) / "torn.json"
+        torn.write_text("{", encoding="utf-8")
+        try:
+            found: Any = replace(reward, length=f"tokenizer:{torn}")(plain)
+        except ValueError as error:
+            ensure("torn.json" in str(error), f"a broken file, refused without its name: {error}")
+        else:
+            raise Broken("counted with a file that is no tokenizer", plain, found)
 
 
 def _tokenizer_of_words(folder: Path) -> Path:
