@@ -1,6 +1,6 @@
 """How many mutants of the rewards and of the stack do the laws of `rlrewards.testing` kill?
 
-    python benchmarks/mutation.py [--only FILE ...] [--every K] [--out FOLDER]
+    python benchmarks/mutation.py [--only FILE ...] [--every K] [--again RECORD] [--out FOLDER]
 
 Each mutant is one small change to one source file (see `mutants.py`). It runs in a process of its
 own, where the changed source stands in for the module, and every law that applies is tried on the
@@ -8,6 +8,9 @@ rewards that the module is about, our example-based tests on none. A mutant is k
 breaks or hangs; one that cannot be imported counts for neither side. First each file is tried
 unchanged, which must survive. What survives is printed with
 the explanation that `mutation_survivors.toml` gives, or with none.
+
+Once laws were added, `--again` with an earlier record (`mutation.json`) tries its survivors alone
+and keeps the rest: what a law has killed, more laws kill.
 
 The law that compares with another process is left out: the other process has the unchanged module.
 """
@@ -134,15 +137,32 @@ def preload() -> None:
     assert not any(name.startswith("rlrewards") for name in sys.modules)
 
 
-def run(
-    files: Sequence[str], every: int, examples: int, workers: int
-) -> Iterator[tuple[str, Mutant, str, str]]:
-    """Yield each mutant with its outcome."""
-    jobs = [
-        (file, mutant, examples)
+def chosen(
+    files: Sequence[str], every: int, earlier: dict[str, Any] | None
+) -> list[tuple[str, Mutant]]:
+    """Return the mutants of the files, or of them the survivors of an earlier run."""
+    found = [
+        (file, mutant)
         for file in files
         for mutant in [*mutants((SOURCE / file).read_text(encoding="utf-8"))][::every]
     ]
+    if earlier is None:
+        return found
+    survived = {(one["file"], one["line"], one["mutant"]) for one in earlier["survivors"]}
+    again = [(f, m) for f, m in found if (f, str(m.line), m.key) in survived]
+    if len(again) != len(earlier["survivors"]):
+        raise SystemExit(
+            f"{len(survived)} mutants survived in the record and {len(again)} of them are there: "
+            "the sources have changed since, so run it anew"
+        )
+    return again
+
+
+def run(
+    chosen: Sequence[tuple[str, Mutant]], examples: int, workers: int
+) -> Iterator[tuple[str, Mutant, str, str]]:
+    """Yield each mutant with its outcome."""
+    jobs = [(file, mutant, examples) for file, mutant in chosen]
     with ThreadPoolExecutor(workers) as pool:
         for (file, mutant, _), (outcome, law) in zip(jobs, pool.map(judged, jobs), strict=True):
             yield file, mutant, outcome, law
@@ -167,6 +187,7 @@ def explanations() -> dict[str, dict[str, str]]:
 
 
 def main() -> int:
+    """Run the command line; return 1 where a survivor has no explanation."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -174,6 +195,7 @@ def main() -> int:
     parser.add_argument("--every", type=int, default=1, help="take every K-th mutant only")
     parser.add_argument("--examples", type=int, default=30)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--again", type=Path, metavar="RECORD")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     preload()
@@ -182,13 +204,18 @@ def main() -> int:
     tally: dict[str, Counter[str]] = {file: Counter() for file in arguments.only}
     laws: Counter[str] = Counter()
     survivors: list[dict[str, str]] = []
+    earlier = None
+    if arguments.again:
+        earlier = json.loads(arguments.again.read_text(encoding="utf-8"))
+        laws.update(earlier["laws"])
+        for file, counts in earlier["files"].items():
+            tally[file].update({name: n for name, n in counts.items() if name != "survived"})
     for file in arguments.only:
         outcome, law = judged((file, unchanged(file), arguments.examples))
         if outcome != "survived":
             parser.error(f"{file}, unchanged, is {outcome} by {law!r}: no mutant would count")
-    for file, mutant, outcome, law in run(
-        arguments.only, arguments.every, arguments.examples, arguments.workers
-    ):
+    tried = chosen(arguments.only, arguments.every, earlier)
+    for file, mutant, outcome, law in run(tried, arguments.examples, arguments.workers):
         tally[file][outcome] += 1
         if outcome == "killed":
             laws[law] += 1
