@@ -43,7 +43,7 @@ def recipe_of(args: Any) -> Recipe:
     elif args.loss_type == "cispo":  # TRL's epsilon_high is the largest ratio itself
         if high < 1.0:
             raise ValueError(
-                f"for cispo TRL's epsilon_high is the largest ratio itself, and {high} shrinks every "
+                f"cispo: TRL's epsilon_high is the largest ratio itself, and {high} shrinks every "
                 "token: set epsilon_high=5.0, as in its paper, or another number above 1"
             )
         token["cispo"] = partial(recipes.cispo, high=high - 1.0)
