@@ -119,3 +119,51 @@ def test_what_is_not_finite_is_null(tmp_path: Path) -> None:
     callback.on_log(None, state, None, logs={"loss": float("nan"), "reward": 0.5})
     callback.on_log(None, state, None, logs={"train_runtime": 1.0})
     assert rows(tmp_path / "metrics.jsonl") == [{"step": 1, "loss": None, "reward": 0.5}]
+
+
+def test_texts_with_odd_line_ends_survive_a_resumption(tmp_path: Path) -> None:
+    callback = ObjectiveCallback(tmp_path)
+    path = tmp_path / "completions.jsonl"
+    path.write_text(
+        json.dumps({"step": 1, "completion": "a\u2028b\u0085c"}, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
+    before = path.read_bytes()
+    callback.on_train_begin(None, SimpleNamespace(is_world_process_zero=True, global_step=1), None)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "generated"),
+    [
+        ({"num_iterations": 2, "max_steps": 2}, 16),
+        ({"steps_per_generation": 1, "max_steps": 2}, 32),
+        ({"logging_steps": 2, "max_steps": 2}, 32),
+    ],
+)
+def test_every_completion_once(changes: Any, generated: int, tmp_path: Path) -> None:
+    args = tiny.config(tmp_path, **changes)
+    made = tiny.trainer(ObjectiveGRPOTrainer, args)
+    made.add_callback(ObjectiveCallback(tmp_path / "log"))
+    made.train()
+    found = rows(tmp_path / "log" / "completions.jsonl")
+    assert len(found) == generated
+    made.train()  # again, from the beginning
+    assert len(rows(tmp_path / "log" / "completions.jsonl")) == generated
+
+
+def test_evaluations_stand_apart(tmp_path: Path) -> None:
+    from datasets import Dataset
+
+    args = tiny.config(tmp_path, max_steps=2, eval_strategy="steps", eval_steps=1)
+    args.per_device_eval_batch_size = 8
+    held_out = Dataset.from_list([{"prompt": prompt} for prompt in tiny.PROMPTS[:4]])
+    made = tiny.trainer(
+        ObjectiveGRPOTrainer, args, eval_dataset=held_out,
+        callbacks=[ObjectiveCallback(tmp_path / "log")],
+    )  # fmt: skip
+    made.evaluate()
+    made.train()
+    assert len(rows(tmp_path / "log" / "completions.jsonl")) == 32
+    assert [row["step"] for row in rows(tmp_path / "log" / "metrics.jsonl")] == [1, 2]
+    assert [row["step"] for row in rows(tmp_path / "log" / "evaluations.jsonl")] == [1, 2]

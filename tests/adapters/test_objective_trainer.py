@@ -489,3 +489,144 @@ def test_without_trl_the_names_say_what_to_install(monkeypatch: pytest.MonkeyPat
         _ = package.__getattr__("ObjectiveGRPOTrainer")
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = package.nonsense
+
+
+# ---------------------------------------------------------------------------------------------
+# Windows that are interrupted, straddled or empty
+
+
+def test_generations_that_straddle_optimizer_steps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import rlrewards.adapters.trl.trainer as module
+
+    corrected: list[tuple[int, float]] = []
+
+    def scale(model: Any, factor: Any) -> None:
+        corrected.append((made.state.global_step, factor.item()))
+
+    monkeypatch.setattr(module, "scale_gradients", scale)
+    args = tiny.config(
+        tmp_path,
+        max_steps=6,
+        loss_type="dapo",
+        per_device_train_batch_size=4,
+        gradient_accumulation_steps=2,
+        steps_per_generation=3,
+    )
+    made = tiny.trainer(ObjectiveGRPOTrainer, args, rollout_func=tiny.fixed_completions)
+    made.train()
+    # Of three optimizer steps the middle one begins in one generation and ends in the next.
+    assert [step for step, _ in corrected] == [1, 4]
+    assert any(abs(factor - 1) > 0.01 for _, factor in corrected)
+
+
+def test_a_step_that_begins_with_nothing_to_learn_from(tmp_path: Path) -> None:
+    calls = []
+
+    def first_is_cut_off(prompts: list[str], trainer: Any) -> dict[str, Any]:
+        drawn = tiny.fixed_completions(prompts, trainer)
+        calls.append(len(prompts))
+        end = [] if len(calls) % 2 else [1]
+        drawn["completion_ids"] = [ids[:5] + end for ids in drawn["completion_ids"]]
+        return drawn
+
+    args = tiny.config(
+        tmp_path,
+        max_steps=2,
+        loss_type="dapo",
+        steps_per_generation=1,
+        mask_truncated_completions=True,
+    )
+    logs, weights = tiny.trained(ObjectiveGRPOTrainer, args, rollout_func=first_is_cut_off)
+    assert weights.isfinite().all()
+    calls.clear()
+    theirs, _ = tiny.trained(trl.GRPOTrainer, args, rollout_func=first_is_cut_off)
+    assert logs[0]["grad_norm"] > 0
+    assert math.isfinite(theirs[0]["grad_norm"])
+
+
+def test_what_an_interrupted_run_left_does_not_count(tmp_path: Path) -> None:
+    from transformers import TrainerCallback
+
+    class Interrupts(TrainerCallback):  # type: ignore[misc]
+        def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            raise KeyboardInterrupt
+
+    args = tiny.config(tmp_path, max_steps=1)
+    made = tiny.trainer(ObjectiveGRPOTrainer, args, callbacks=[Interrupts()])
+    with pytest.raises(KeyboardInterrupt):
+        made.train()
+    assert made._micro_batch == 1
+    made.remove_callback(Interrupts)
+    made.train()
+    assert (made._micro_batch, made._window) == (0, None)
+
+
+def test_an_evaluation_within_a_step_changes_nothing(tmp_path: Path) -> None:
+    from datasets import Dataset
+    from transformers import TrainerCallback
+
+    held_out = Dataset.from_list([{"prompt": prompt} for prompt in tiny.PROMPTS[:4]])
+
+    class Evaluates(TrainerCallback):  # type: ignore[misc]
+        def on_substep_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            made.evaluate()
+            made.model.train()
+
+    found = []
+    for callbacks in ([], [Evaluates()]):
+        args = tiny.config(tmp_path, max_steps=1, loss_type="dapo")
+        made = tiny.trainer(
+            ObjectiveGRPOTrainer,
+            args,
+            callbacks=callbacks,
+            eval_dataset=held_out,
+            rollout_func=tiny.fixed_completions,
+        )
+        made.train()
+        [row] = [row for row in made.state.log_history if "grad_norm" in row]
+        found.append(row["grad_norm"])
+    assert found[1] == pytest.approx(found[0], abs=1e-6)
+
+
+@pytest.mark.parametrize("loss_type", ["grpo", "luspo"])
+def test_the_numbers_of_trl_for_sequences_with_a_reference(loss_type: str, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    tiny.model().save_pretrained(folder)
+
+    def net() -> Any:
+        from transformers import AutoModelForCausalLM
+
+        return AutoModelForCausalLM.from_pretrained(folder)
+
+    changes = {
+        "loss_type": loss_type,
+        "importance_sampling_level": "sequence",
+        "epsilon": 0.01,
+        "beta": 0.5,
+    }
+    compare(tmp_path, 3, {**changes, **TWICE}, net=net)
+
+
+def test_streams_where_only_whole_rows_count(tmp_path: Path) -> None:
+    rewards = reward_functions(rr.Stack({"penalty": Penalty()}))
+    for changes, recipe in (
+        ({"importance_sampling_level": "sequence"}, rl.recipes.gspo),
+        ({"off_policy_mask_threshold": 0.5}, None),
+        ({"multi_objective_aggregation": "normalize_then_sum"}, None),
+    ):
+        args = tiny.config(tmp_path, loss_type="grpo", **changes)
+        with pytest.raises(ValueError, match="pass dense=False"):
+            tiny.trainer(ObjectiveGRPOTrainer, args, rewards=rewards, recipe=recipe)
+        tiny.trainer(ObjectiveGRPOTrainer, args, rewards=rewards, recipe=recipe, dense=False)
+
+
+def test_more_that_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="count='token'; allowed"):
+        tiny.trainer(ObjectiveGRPOTrainer, tiny.config(tmp_path), count="token")
+    recipe = partial(rl.recipes.dapo, denominator=1000)
+    with pytest.raises(ValueError, match="leave it out of the partial"):
+        tiny.trainer(ObjectiveGRPOTrainer, tiny.config(tmp_path), recipe=recipe)
+    with pytest.raises(ValueError, match="ddp_static_graph"):
+        tiny.trainer(ObjectiveGRPOTrainer, tiny.config(tmp_path, ddp_static_graph=True))

@@ -3,6 +3,7 @@
     metrics.jsonl       step, reward and its parts, lengths, clip fractions, groups that teach
                         nothing, and whatever else was logged
     completions.jsonl   step, prompt, completion, what each part of the reward added, advantage
+    evaluations.jsonl   what evaluations in between logged
 
 A run that goes on from a checkpoint first takes back the rows after it, so that none stands twice.
 """
@@ -41,34 +42,55 @@ class ObjectiveCallback(TrainerCallback):  # type: ignore[misc]
         self.completions = completions
         self.on_row = on_row
         self._trainer: Any = None
-        self._written = -1
+        self._pending: list[dict[str, Any]] = []  # completions that no log has come for yet
 
     def attach(self, trainer: Any) -> None:
-        """Take the completions from this trainer."""
+        """Take the completions from this trainer: all that it generates to train on."""
+        if self._trainer is trainer:
+            return
         self._trainer = trainer
+        generate = trainer._generate_and_score_completions
+
+        def generating(inputs: Any) -> Any:
+            output = generate(inputs)
+            if self.completions and trainer.model.training:
+                count = len(inputs) * trainer.accelerator.num_processes
+                self._pending += _latest(trainer, count)
+            return output
+
+        trainer._generate_and_score_completions = generating
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Make the folder, and take back what a run wrote after the step it goes on from."""
+        self._pending = []
         if not state.is_world_process_zero:
             return
         self.out.mkdir(parents=True, exist_ok=True)
-        for name in ("metrics.jsonl", "completions.jsonl"):
+        for name in (METRICS, COMPLETIONS, EVALUATIONS):
             _keep_until(self.out / name, state.global_step)
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-        """Write a row of metrics, and the completions of the latest generation."""
+        """Write a row of metrics, and the completions that were generated since the last."""
+        pending, self._pending = self._pending, []
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
         row = {"step": state.global_step} | {name: _plain(value) for name, value in logs.items()}
-        _append(self.out / "metrics.jsonl", [row])
-        if self.completions and self._trainer is not None and self._written != state.global_step:
-            self._written = state.global_step
-            _append(self.out / "completions.jsonl", _completions(self._trainer, state.global_step))
+        if any(name.startswith("eval_") for name in logs):
+            self._pending = pending
+            _append(self.out / EVALUATIONS, [row])
+            return
+        _append(self.out / METRICS, [row])
+        if pending:
+            _append(self.out / COMPLETIONS, pending)
         if self.on_row is not None:
             self.on_row(row)
 
 
-def _completions(trainer: Any, step: int) -> list[dict[str, Any]]:
+METRICS, COMPLETIONS, EVALUATIONS = "metrics.jsonl", "completions.jsonl", "evaluations.jsonl"
+
+
+def _latest(trainer: Any, count: int) -> list[dict[str, Any]]:
+    """Return the completions of the latest generation, as TRL has them for its own table."""
     logs = trainer._logs
     columns = {
         "prompt": logs["prompt"],
@@ -77,8 +99,11 @@ def _completions(trainer: Any, step: int) -> list[dict[str, Any]]:
         **dict(logs["extra"].items()),
         "advantage": logs["advantages"],
     }
-    rows = zip(*columns.values(), strict=False)
-    return [{"step": step} | dict(zip(columns, map(_plain, row), strict=True)) for row in rows]
+    latest = {name: list(values)[-count:] for name, values in columns.items()}
+    known = {name: values for name, values in latest.items() if len(values) == count}
+    rows = zip(*known.values(), strict=True)
+    step = {"step": trainer.state.global_step + 1}
+    return [step | dict(zip(known, map(_plain, row), strict=True)) for row in rows]
 
 
 def _plain(value: Any) -> Any:
@@ -86,6 +111,7 @@ def _plain(value: Any) -> Any:
 
 
 def _append(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a", encoding="utf-8") as file:
         file.writelines(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rows)
 
@@ -94,6 +120,13 @@ def _keep_until(path: Path, step: int) -> None:
     """Drop the rows after a step; all of them where a run begins."""
     if not path.exists():
         return
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-    path.write_text("".join(kept), encoding="utf-8")
+    kept: list[str] = []
+    if step:
+        with open(path, encoding="utf-8", newline="\n") as file:  # no other sign ends a line
+            kept = [line for line in file if line.endswith("\n") and _step(line) <= step]
+    with open(path, "w", encoding="utf-8", newline="\n") as file:
+        file.writelines(kept)
+
+
+def _step(line: str) -> int:
+    return int(json.loads(line)["step"])

@@ -35,7 +35,7 @@ from rlrewards.verify.verdict import Status
 RESERVED_METRICS = {
     *("reward", "reward_std", "frac_reward_zero_std", "loss", "policy_loss", "aux_loss", "kl"),
     *("entropy", "entropy_coef", "num_tokens", "step_time", "learning_rate", "grad_norm", "epoch"),
-    "cispo_clip_ratio",
+    *("cispo_clip_ratio", "approx_kl", "effective_sample_size", "padding"),
 }
 UNDECIDED_WINDOW = 512
 UNDECIDED_MINIMUM = 64

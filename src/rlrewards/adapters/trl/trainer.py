@@ -38,6 +38,7 @@ from rlrewards.objectives import (
     off_policy_sequence_mask,
     rank_scale,
     recipes,
+    sequence_log_ratio,
 )
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
@@ -96,20 +97,25 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self.estimator = advantages
         self.dense = dense
         self._check()
-        self._window: Window | None = None
-        self._micro_batch = 0  # of the optimizer step
-        self._summed: Tensor | float = 0.0  # loss of the micro-batches of the step so far
+        self._evaluated: Window | None = None
+        self._begin_step()
         self._rewards_per_func: Tensor | None = None
         self._heads = {
             id(model): Head(model, self.temperature, self.args.cast_lm_head_to_fp32)
             for model in map(_language_model, (self.model, self.ref_model))
             if model is not None
         }
-        for callback in self.callback_handler.callbacks:
-            if isinstance(callback, ObjectiveCallback):
-                callback.attach(self)
+        self._attach_callbacks()
 
     def _check(self) -> None:
+        accumulation = self.args.gradient_accumulation_steps
+        if self.count not in COUNTS:
+            raise ValueError(f"count={self.count!r}; allowed: {', '.join(COUNTS)}")
+        if isinstance(self.recipe, partial) and "denominator" in self.recipe.keywords:
+            raise ValueError(
+                "the recipe has a denominator of its own, which the trainer counts over the whole "
+                "optimizer step: leave it out of the partial"
+            )
         if self._entropy_bonus_enabled:
             raise ValueError(
                 "entropy_coef and use_adaptive_entropy add an entropy bonus, which no recipe has: "
@@ -120,20 +126,61 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
                 "vapo imitates right completions, which GRPOTrainer does not know: use dapo, its "
                 "loss without that"
             )
-        if self.is_deepspeed_enabled and self._generations_a_step() > 1:
+        if self.is_deepspeed_enabled and self._micro_batches_a_generation() % accumulation:
             raise ValueError(
                 "with DeepSpeed the completions of an optimizer step have to be generated at once: "
-                f"set steps_per_generation={self.args.gradient_accumulation_steps}, or a multiple"
+                f"set steps_per_generation={accumulation}, or a multiple"
             )
+        if self.args.ddp_static_graph:
+            raise ValueError(
+                "ddp_static_graph does not see the loss, which is formed inside the forward pass: "
+                "leave it off"
+            )
+        if self.dense and self.multi_objective_aggregation != "sum_then_normalize":
+            self._refuse_streams("multi_objective_aggregation=" + self.multi_objective_aggregation)
+        if self.dense and self.off_policy_mask_threshold is not None:
+            self._refuse_streams("off_policy_mask_threshold")
+        if self.dense and innermost(self.recipe) in WHOLE_ROWS:
+            self._refuse_streams(f"the recipe {innermost(self.recipe).__name__}")
 
-    def _generations_a_step(self) -> float:
-        return float(self.args.gradient_accumulation_steps / self._micro_batches_a_generation())
+    def _refuse_streams(self, reason: str) -> None:
+        """Raise where a part of the stack has rewards per token, and whole rows are asked for."""
+        names = [
+            part.name
+            for scoring in self._scorings()
+            for part in scoring.stack.parts
+            if callable(getattr(part.reward, "dense", None))
+        ]
+        if names:
+            raise ValueError(
+                f"part {names[0]!r} has rewards per token, and {reason} needs one advantage for "
+                "each completion: pass dense=False"
+            )
 
     def _micro_batches_a_generation(self) -> int:
         return int(self.args.steps_per_generation * self.num_iterations)
 
     # -----------------------------------------------------------------------------------------
     # The micro-batches of an optimizer step
+
+    def _begin_step(self) -> None:
+        self._window: Window | None = None
+        self._micro_batch = 0  # of the optimizer step
+        self._summed: Tensor | float = 0.0  # loss of the micro-batches of the step so far
+
+    def _inner_training_loop(self, *args: Any, **kwargs: Any) -> Any:
+        self._begin_step()  # an earlier loop may have been interrupted in the middle of one
+        return super()._inner_training_loop(*args, **kwargs)
+
+    def add_callback(self, callback: Any) -> None:
+        """Add a callback; an `ObjectiveCallback` takes its completions from this trainer."""
+        super().add_callback(callback)
+        self._attach_callbacks()
+
+    def _attach_callbacks(self) -> None:
+        for callback in self.callback_handler.callbacks:
+            if isinstance(callback, ObjectiveCallback):
+                callback.attach(self)
 
     def training_step(
         self, model: nn.Module, inputs: Any, num_items_in_batch: Any = None
@@ -144,9 +191,9 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self._summed += loss
         if self._micro_batch < self.current_gradient_accumulation_steps:
             return loss
-        window, self._window, self._micro_batch = self._window, None, 0
-        summed, self._summed = self._summed, 0.0
-        if window is None or self._generations_a_step() <= 1 or self.count == "local":
+        window, summed = self._window, self._summed
+        self._begin_step()
+        if window is None or not window.was_estimated or self.count == "local":
             return loss
         factor = window.correction(self.count)
         scale_gradients(model, factor)
@@ -155,7 +202,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Any]:
         inputs: dict[str, Any] = super()._prepare_inputs(generation_batch)
         if not self.model.training:
-            self._window = Window([_mask(inputs)], 1)
+            self._evaluated = Window([_mask(inputs)], 1)
             return inputs
         size = self.current_gradient_accumulation_steps
         if self._micro_batch == 0:
@@ -266,19 +313,22 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         mask, old_logp = _mask(inputs), inputs.get("old_per_token_logps")
         settings: dict[str, Any] = {}
         if self.count != "local":
-            assert self._window is not None
-            settings["denominator"] = getattr(self._window.counts, self.count)
+            window = self._window if self.model.training else self._evaluated
+            assert window is not None
+            settings["denominator"] = getattr(window.counts, self.count)
         if self.beta:
             settings |= {"beta": self.beta, "ref_logp": inputs["ref_per_token_logps"]}
             if self.args.use_bias_correction_kl:
-                settings["kl"] = partial(_corrected, old_logp=old_logp)
+                whole = innermost(self.recipe) in SEQUENCE_RATIO
+                settings["kl"] = partial(
+                    _corrected, old_logp=old_logp, mask=mask if whole else None
+                )
         ratio = inputs.get("importance_sampling_ratio")
         if ratio is not None and self.use_vllm and self.vllm_importance_sampling_correction:
-            ratio = ratio.expand_as(mask)
-            if takes(self.recipe, "log_weight"):
-                settings["log_weight"] = ratio.log()
+            if takes(self.recipe, "log_weight"):  # of rows, or of tokens, which it adds up
+                settings["log_weight"] = (ratio[:, 0] if ratio.shape[1] == 1 else ratio).log()
             else:
-                settings["weight"] = ratio
+                settings["weight"] = ratio.expand_as(mask)
         return PolicyObjective(self.recipe, inputs["advantages"], mask, old_logp, settings)
 
     def _needs_logp_first(self) -> bool:
@@ -292,7 +342,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _in_one_pass(
         self, model: nn.Module, inputs: dict[str, Any], objective: PolicyObjective
     ) -> tuple[Found, Tensor | None]:
-        head = self._heads[id(_language_model(self.accelerator.unwrap_model(model)))]
+        head = self._heads[id(_language_model(self.model))]
         with head.minimizing(objective):
             _, _, aux_loss = self._forward(model, inputs)
         found = head.found()
@@ -395,10 +445,23 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         return metrics
 
 
-def _corrected(logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None) -> Tensor:
-    """Return `corrected_k3`, on policy too, where its gradient differs from that of `k3`."""
-    return corrected_k3(logp, ref_logp, old_logp=logp.detach() if old_logp is None else old_logp)
+def _corrected(
+    logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None, mask: Tensor | None
+) -> Tensor:
+    """Return `corrected_k3`, on policy too; given a mask, with the ratio of the whole sequence."""
+    old_logp = logp.detach() if old_logp is None else old_logp
+    if mask is None:
+        return corrected_k3(logp, ref_logp, old_logp=old_logp)
+    return sequence_log_ratio(logp, old_logp, mask).exp().unsqueeze(1) * k3(logp, ref_logp)
 
+
+COUNTS = ("tokens", "sequences", "filled", "local")
+
+SEQUENCE_RATIO = (recipes.gspo, recipes.luspo)
+"""Recipes that stand for `importance_sampling_level="sequence"`."""
+
+WHOLE_ROWS = (*SEQUENCE_RATIO, recipes.vespo, recipes.gmpo)
+"""Recipes whose advantages are those of completions."""
 
 IMAGES = (
     *("pixel_values", "image_grid_thw", "num_images", "num_tiles", "pixel_attention_mask"),

@@ -22,6 +22,10 @@ class Window:
         masks: Of the micro-batches that are known, `[B, T]` each; this rank's.
         micro_batches: How many the step has.
 
+    Attributes:
+        counts: Of the whole step; estimated where only a part of it is known.
+        was_estimated: Whether it had to be.
+
     >>> import torch
     >>> window = Window([torch.tensor([[1, 1], [1, 0]])], micro_batches=2)
     >>> int(window.counts.tokens), window.is_complete
@@ -34,8 +38,11 @@ class Window:
     def __init__(self, masks: Sequence[Tensor], micro_batches: int) -> None:
         self.micro_batches = micro_batches
         self.known = len(masks)
+        self.was_estimated = self.known < micro_batches
         self._found = optimizer_step(masks)
-        self.counts = _scaled(self._found, micro_batches / self.known)
+        guess = _scaled(self._found, micro_batches / self.known)
+        # Where nothing known has a token the guess is 0, and what comes later is divided by it.
+        self.counts = _floored(guess) if self.was_estimated else guess
 
     @property
     def is_complete(self) -> bool:
@@ -64,6 +71,14 @@ def _scaled(counts: OptimizerStep, factor: float) -> OptimizerStep:
         tokens=counts.tokens * factor,
         sequences=counts.sequences * factor,
         filled=counts.filled * factor,
+    )
+
+
+def _floored(counts: OptimizerStep) -> OptimizerStep:
+    return counts._replace(
+        tokens=counts.tokens.clamp(min=1),
+        sequences=counts.sequences.clamp(min=1),
+        filled=counts.filled.clamp(min=1),
     )
 
 
