@@ -58,6 +58,7 @@ ABOUT = {
 }
 LEFT_OUT = ("same in another process",)
 SECONDS = 90.0
+HANGS = "it hangs"
 
 
 class _Stand(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
@@ -120,9 +121,7 @@ def judged(job: tuple[str, Mutant, int]) -> tuple[str, str]:
     child.start()
     sender.close()
     try:
-        outcome: tuple[str, str] = (
-            receiver.recv() if receiver.poll(SECONDS) else ("killed", "it hangs")
-        )
+        outcome: tuple[str, str] = receiver.recv() if receiver.poll(SECONDS) else ("killed", HANGS)
     except EOFError:
         outcome = ("killed", "the process died")
     child.kill()
@@ -204,9 +203,11 @@ def main() -> int:
     tally: dict[str, Counter[str]] = {file: Counter() for file in arguments.only}
     laws: Counter[str] = Counter()
     survivors: list[dict[str, str]] = []
+    hung: list[dict[str, str]] = []
     earlier = None
     if arguments.again:
         earlier = json.loads(arguments.again.read_text(encoding="utf-8"))
+        hung = earlier.get("hung", [])
         laws.update(earlier["laws"])
         for file, counts in earlier["files"].items():
             tally[file].update({name: n for name, n in counts.items() if name != "survived"})
@@ -219,6 +220,8 @@ def main() -> int:
         tally[file][outcome] += 1
         if outcome == "killed":
             laws[law] += 1
+            if law == HANGS:  # on a busy machine slowness may look like it: look at these
+                hung.append({"file": file, "line": str(mutant.line), "mutant": mutant.key})
         if outcome == "survived":
             reason = explained(why.get(file, {}), mutant)
             survivors.append({"file": file, "line": str(mutant.line), "kind": mutant.kind,
@@ -232,7 +235,8 @@ def main() -> int:
         arguments.out.mkdir(parents=True, exist_ok=True)
         (arguments.out / "mutation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
         (arguments.out / "mutation.json").write_text(
-            json.dumps({"files": tally, "laws": laws, "survivors": survivors}, indent=1,
+            json.dumps({"files": tally, "laws": laws, "survivors": survivors, "hung": hung},
+                       indent=1,
                        ensure_ascii=False) + "\n", encoding="utf-8")  # fmt: skip
     unexplained = [one for one in survivors if not one["why"]]
     return int(bool(unexplained))
