@@ -68,7 +68,7 @@ def with_atheris(arguments: argparse.Namespace) -> None:
         f"-seed={arguments.seed}",
         f"-artifact_prefix={OUTPUT}/",
         "-max_len=2048",
-        "-rss_limit_mb=1024",
+        "-rss_limit_mb=1536",  # instrumented modules take one gigabyte of it
         "-print_final_stats=1",
         "-verbosity=1",
     ]

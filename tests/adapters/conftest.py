@@ -1,1 +1,0 @@
-"""The rewards of these tests are imported by their tests, here and in `real/`."""
