@@ -11,8 +11,17 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
+from torch import Tensor
+
 from rlrewards.kernels.surrogate_forms import FORMS
-from rlrewards.objectives import LossOutput, recipes, token_mean
+from rlrewards.objectives import (
+    LossOutput,
+    corrected_k3,
+    k3,
+    recipes,
+    sequence_log_ratio,
+    token_mean,
+)
 
 Recipe = Callable[..., LossOutput]
 Count = Literal["tokens", "sequences", "filled", "local"]
@@ -106,3 +115,30 @@ def count_of(recipe: Recipe) -> Count:
         f"{function!r} is no recipe of rlrewards.objectives: say what its denominator counts, "
         'count="tokens" or "sequences"'
     )
+
+
+SEQUENCE_RATIO: tuple[Recipe, ...] = (recipes.gspo, recipes.luspo)
+"""Recipes that stand for `importance_sampling_level="sequence"`."""
+
+
+def bias_corrected(
+    recipe: Recipe, old_logp: Tensor | None, mask: Tensor
+) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the KL penalty of TRL's `use_bias_correction_kl`: k3 times the recipe's ratio.
+
+    Shapes: `old_logp` `[B, T]`, None on policy, where the ratio is 1 and its gradient is not 0;
+    `mask` `[B, T]`. The penalty maps the log-probabilities of the policy and of the reference,
+    `[B, T]`, to `[B, T]`. Source: arXiv 2512.02556; the ratio of whole sequences is TRL's.
+    """
+    whole = innermost(recipe) in SEQUENCE_RATIO
+    return partial(_corrected, old_logp=old_logp, mask=mask if whole else None)
+
+
+def _corrected(
+    logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None, mask: Tensor | None
+) -> Tensor:
+    """Return `corrected_k3`, on policy too; given a mask, with the ratio of the whole sequence."""
+    old_logp = logp.detach() if old_logp is None else old_logp
+    if mask is None:
+        return corrected_k3(logp, ref_logp, old_logp=old_logp)
+    return sequence_log_ratio(logp, old_logp, mask).exp().unsqueeze(1) * k3(logp, ref_logp)

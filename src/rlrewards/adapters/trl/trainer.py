@@ -13,8 +13,8 @@ Generation, rewards, data, checkpoints and logging are TRL's. What differs:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -22,35 +22,25 @@ from torch import Tensor, nn
 from trl import GRPOTrainer
 
 from rlrewards.adapters.trl.callback import ObjectiveCallback
+from rlrewards.adapters.trl.checks import check
 from rlrewards.adapters.trl.head import Head
-from rlrewards.adapters.trl.loss_types import Count, Recipe, count_of, innermost, recipe_of, takes
+from rlrewards.adapters.trl.loss_types import (
+    Count,
+    Recipe,
+    bias_corrected,
+    count_of,
+    recipe_of,
+    takes,
+)
+from rlrewards.adapters.trl.reported import Found, metrics_of, over_ranks
 from rlrewards.adapters.trl.rewards import RewardFunction, Scoring
 from rlrewards.adapters.trl.streams import stream_advantages, stream_names
 from rlrewards.adapters.trl.window import Window, scale_gradients
 from rlrewards.kernels import PolicyObjective
-from rlrewards.objectives import (
-    MetricInputs,
-    batch_metrics,
-    corrected_k3,
-    group_relative,
-    k3,
-    masked_mean,
-    off_policy_sequence_mask,
-    rank_scale,
-    recipes,
-    sequence_log_ratio,
-)
+from rlrewards.objectives import group_relative, off_policy_sequence_mask, rank_scale
 
 Estimator = Callable[[Tensor, Tensor], Tensor]
 """Of the rewards and the groups of all ranks' completions, `[N], [N] → [N]`."""
-
-
-class Found(NamedTuple):
-    """What came of a micro-batch: the loss, and `[B, T]` as constants."""
-
-    loss: Tensor
-    logp: Tensor
-    entropy: Tensor
 
 
 class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
@@ -96,7 +86,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self.count: Count = count_of(self.recipe) if count is None else count
         self.estimator = advantages
         self.dense = dense
-        self._check()
+        check(self)
         self._evaluated: Window | None = None
         self._begin_step()
         self._rewards_per_func: Tensor | None = None
@@ -107,57 +97,8 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         }
         self._attach_callbacks()
 
-    def _check(self) -> None:
-        accumulation = self.args.gradient_accumulation_steps
-        if self.count not in COUNTS:
-            raise ValueError(f"count={self.count!r}; allowed: {', '.join(COUNTS)}")
-        if isinstance(self.recipe, partial) and "denominator" in self.recipe.keywords:
-            raise ValueError(
-                "the recipe has a denominator of its own, which the trainer counts over the whole "
-                "optimizer step: leave it out of the partial"
-            )
-        if self._entropy_bonus_enabled:
-            raise ValueError(
-                "entropy_coef and use_adaptive_entropy add an entropy bonus, which no recipe has: "
-                "leave them, or use TRL's GRPOTrainer"
-            )
-        if innermost(self.recipe) is recipes.vapo:
-            raise ValueError(
-                "vapo imitates right completions, which GRPOTrainer does not know: use dapo, its "
-                "loss without that"
-            )
-        if self.is_deepspeed_enabled and self._micro_batches_a_generation() % accumulation:
-            raise ValueError(
-                "with DeepSpeed the completions of an optimizer step have to be generated at once: "
-                f"set steps_per_generation={accumulation}, or a multiple"
-            )
-        if self.args.ddp_static_graph:
-            raise ValueError(
-                "ddp_static_graph does not see the loss, which is formed inside the forward pass: "
-                "leave it off"
-            )
-        if self.dense and self.multi_objective_aggregation != "sum_then_normalize":
-            self._refuse_streams("multi_objective_aggregation=" + self.multi_objective_aggregation)
-        if self.dense and self.off_policy_mask_threshold is not None:
-            self._refuse_streams("off_policy_mask_threshold")
-        if self.dense and innermost(self.recipe) in WHOLE_ROWS:
-            self._refuse_streams(f"the recipe {innermost(self.recipe).__name__}")
-
-    def _refuse_streams(self, reason: str) -> None:
-        """Raise where a part of the stack has rewards per token, and whole rows are asked for."""
-        names = [
-            part.name
-            for scoring in self._scorings()
-            for part in scoring.stack.parts
-            if callable(getattr(part.reward, "dense", None))
-        ]
-        if names:
-            raise ValueError(
-                f"part {names[0]!r} has rewards per token, and {reason} needs one advantage for "
-                "each completion: pass dense=False"
-            )
-
-    def _micro_batches_a_generation(self) -> int:
+    def micro_batches_a_generation(self) -> int:
+        """Return for how many micro-batches one generation of completions serves."""
         return int(self.args.steps_per_generation * self.num_iterations)
 
     # -----------------------------------------------------------------------------------------
@@ -213,7 +154,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _next_masks(self, wanted: int) -> list[Tensor]:
         """Return the masks of the next micro-batches, of those that are generated already."""
-        whole, batches = self._micro_batches_a_generation(), self._buffered_inputs
+        whole, batches = self.micro_batches_a_generation(), self._buffered_inputs
         known = min(wanted, whole - self._step % whole)
         places = (self._step + k for k in range(known))
         return [_mask(batches[place % len(batches)]) for place in places]
@@ -246,7 +187,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         groups; `output` is what TRL made of the batch, with `completion_ids` and `completion_mask`
         `[B, T]`.
         """
-        scored = [scores for s in self._scorings() if (scores := s.latest) is not None]
+        scored = [scores for s in self.scorings() if (scores := s.latest) is not None]
         named = [(scores, stream_names(scores)) for scores in scored if self.dense]
         streams = [name for _, names in named for name in names]
         if self.estimator is None and not streams:
@@ -285,7 +226,8 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     def _generations(self) -> int:
         return int(self.num_generations if self.model.training else self.num_generations_eval)
 
-    def _scorings(self) -> list[Scoring]:
+    def scorings(self) -> list[Scoring]:
+        """Return the scorings behind the reward functions, each once."""
         functions = [f for f in self.reward_funcs if isinstance(f, RewardFunction)]
         return list({id(f.scoring): f.scoring for f in functions}.values())
 
@@ -319,10 +261,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         if self.beta:
             settings |= {"beta": self.beta, "ref_logp": inputs["ref_per_token_logps"]}
             if self.args.use_bias_correction_kl:
-                whole = innermost(self.recipe) in SEQUENCE_RATIO
-                settings["kl"] = partial(
-                    _corrected, old_logp=old_logp, mask=mask if whole else None
-                )
+                settings["kl"] = bias_corrected(self.recipe, old_logp, mask)
         ratio = inputs.get("importance_sampling_ratio")
         if ratio is not None and self.use_vllm and self.vllm_importance_sampling_correction:
             if takes(self.recipe, "log_weight"):  # of rows, or of tokens, which it adds up
@@ -354,10 +293,7 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     ) -> tuple[Found, PolicyObjective, Tensor | None]:
         logp, entropy, aux_loss = self._forward(model, inputs)
         keep = self._kept(inputs, objective, logp.detach(), entropy.detach())
-        settings = {**objective.settings, "keep": keep}
-        objective = PolicyObjective(
-            objective.recipe, objective.advantages, objective.mask, objective.old_logp, settings
-        )
+        objective = replace(objective, settings={**objective.settings, "keep": keep})
         loss = objective(logp).loss
         return Found(loss, logp.detach(), entropy.detach()), objective, aux_loss
 
@@ -412,56 +348,13 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
     # What is logged
 
     def _log_objective(self, objective: PolicyObjective, found: Found) -> None:
-        """Log the recipe's metrics over the tokens of all ranks, TRL's under TRL's names."""
-        metrics = self._metrics_of(objective, found)
+        metrics = metrics_of(objective, found)
         tokens = objective.mask.sum().to(found.logp)
         mine = torch.stack([tokens, *(x.to(tokens) for x in metrics.values())])
-        every = self.accelerator.gather(mine.unsqueeze(0))
-        kept = every[every[:, 0] > 0]
         logged = self._metrics[self._mode()]
-        for column, name in enumerate(metrics, start=1):
-            logged[NAMES.get(name, name)].append(_over_ranks(name, kept[:, column], kept[:, 0]))
-        if "clip_low" in metrics:
-            low, high = (logged[NAMES[name]][-1] for name in ("clip_low", "clip_high"))
-            logged["clip_ratio/region_mean"].append(low + high)
+        for name, value in over_ranks([*metrics], self.accelerator.gather(mine[None])).items():
+            logged[name].append(value)
 
-    def _metrics_of(self, objective: PolicyObjective, found: Found) -> dict[str, Tensor]:
-        inputs = MetricInputs(entropy=found.entropy)
-        settings = dict(objective.settings)
-        penalty, ref_logp = settings.get("kl", k3), settings.get("ref_logp")
-        if not takes(self.recipe, "metrics"):
-            return batch_metrics(found.logp, objective.mask, inputs=inputs)
-        old_logp = found.logp if objective.old_logp is None else objective.old_logp
-        asked = PolicyObjective(
-            objective.recipe,
-            objective.advantages,
-            objective.mask,
-            old_logp,
-            {**settings, "metrics": inputs},
-        )
-        metrics = dict(asked(found.logp).metrics)
-        if "kl_ref" in metrics:
-            metrics["kl_ref"] = masked_mean(penalty(found.logp, ref_logp), objective.mask)
-        return metrics
-
-
-def _corrected(
-    logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None, mask: Tensor | None
-) -> Tensor:
-    """Return `corrected_k3`, on policy too; given a mask, with the ratio of the whole sequence."""
-    old_logp = logp.detach() if old_logp is None else old_logp
-    if mask is None:
-        return corrected_k3(logp, ref_logp, old_logp=old_logp)
-    return sequence_log_ratio(logp, old_logp, mask).exp().unsqueeze(1) * k3(logp, ref_logp)
-
-
-COUNTS = ("tokens", "sequences", "filled", "local")
-
-SEQUENCE_RATIO = (recipes.gspo, recipes.luspo)
-"""Recipes that stand for `importance_sampling_level="sequence"`."""
-
-WHOLE_ROWS = (*SEQUENCE_RATIO, recipes.vespo, recipes.gmpo)
-"""Recipes whose advantages are those of completions."""
 
 IMAGES = (
     *("pixel_values", "image_grid_thw", "num_images", "num_tiles", "pixel_attention_mask"),
@@ -469,18 +362,6 @@ IMAGES = (
     "image_position_ids",
 )
 """What a batch with images holds beside tokens."""
-
-NAMES = {
-    "clip_low": "clip_ratio/low_mean",
-    "clip_high": "clip_ratio/high_mean",
-    "clip_ceiling": "clip_ratio/ceiling_mean",
-    "kl_ref": "kl",
-    "ratio_min": "ratio/min",
-    "ratio_mean": "ratio/mean",
-    "ratio_max": "ratio/max",
-    "masked": "padding",
-}
-"""Under which names metrics of a recipe are logged, where not under their own."""
 
 
 def _mask(inputs: Mapping[str, Any]) -> Tensor:
@@ -497,14 +378,3 @@ def _row_means(advantages: Tensor, mask: Tensor) -> Tensor:
 def _language_model(model: Any) -> Any:
     """Return the model under an adapter."""
     return model.get_base_model() if isinstance(model, PeftModel) else model
-
-
-def _over_ranks(name: str, values: Tensor, tokens: Tensor) -> float:
-    """Return a metric over ranks: the extreme of extremes, else the mean over tokens."""
-    if not len(values):
-        return float("nan")
-    if name.endswith("_min"):
-        return values.min().item()
-    if name.endswith("_max"):
-        return values.max().item()
-    return ((values * tokens).sum() / tokens.sum()).item()
