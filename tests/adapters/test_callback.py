@@ -21,14 +21,9 @@ from rlrewards.adapters.trl import (  # noqa: E402
 )
 
 pytestmark = [
+    pytest.mark.usefixtures("plain_kernels"),
     pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def as_without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels as they are without a GPU, not in Triton's interpreter."""
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
 
 
 def rows(path: Path) -> list[dict[str, Any]]:

@@ -29,14 +29,9 @@ from rlrewards.adapters.trl.window import Window  # noqa: E402
 from rlrewards.stack import Composable  # noqa: E402
 
 pytestmark = [
+    pytest.mark.usefixtures("plain_kernels"),
     pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def as_without_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kernels as they are without a GPU, not in Triton's interpreter."""
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
 
 
 # With ratios that move away from 1: two passes over each batch of completions.
@@ -95,6 +90,13 @@ def compare(tmp_path: Path, steps: int, changes: dict[str, Any], **more: Any) ->
     return ours
 
 
+def _loaded(folder: Path) -> Any:
+    """Return a model that knows its folder, from which the trainer loads its reference."""
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(folder)
+
+
 def _fresh(more: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value() if name in ("net", "peft_config") else value for name, value in more.items()
@@ -116,16 +118,27 @@ def test_the_numbers_of_trl(name: str, tmp_path: Path) -> None:
 def test_the_numbers_of_trl_with_a_reference(tmp_path: Path) -> None:
     folder = tmp_path / "model"
     tiny.model().save_pretrained(folder)
-
-    def net() -> Any:
-        from transformers import AutoModelForCausalLM
-
-        return AutoModelForCausalLM.from_pretrained(folder)
-
+    net = partial(_loaded, folder)
     for corrected, again in ((True, TWICE), (True, {}), (False, {})):
         changes = {"loss_type": "grpo", "beta": 0.1, "use_bias_correction_kl": corrected, **again}
         logs = compare(tmp_path, 3, changes, net=net)
         assert logs[-1]["kl"] > 0
+
+
+def test_a_reference_costs_no_second_pass(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    tiny.model().save_pretrained(folder)
+    seen = []
+
+    class Watched(ObjectiveGRPOTrainer):
+        def _objective(self, inputs: dict[str, Any]) -> Any:
+            seen.append(super()._objective(inputs))
+            return seen[-1]
+
+    args = tiny.config(tmp_path, max_steps=1, loss_type="grpo", beta=0.1)
+    tiny.trained(Watched, args, net=_loaded(folder))
+    assert seen
+    assert all(objective.is_token_level for objective in seen)
 
 
 def test_the_numbers_of_trl_with_an_adapter(tmp_path: Path) -> None:
@@ -443,6 +456,30 @@ def test_a_recipe_of_ones_own(tmp_path: Path) -> None:
     own = tiny.trained(ObjectiveGRPOTrainer, args, recipe=own_recipe, count="tokens")
     ours = tiny.trained(ObjectiveGRPOTrainer, args, recipe=rl.recipes.ppo_clip)
     alike(own, ours)
+
+
+@pytest.mark.parametrize(
+    ("changes", "keyword"),
+    [
+        ({"beta": 0.1}, "beta"),
+        ({"top_entropy_quantile": 0.5}, "keep"),
+        ({"off_policy_mask_threshold": 0.1}, "keep"),
+    ],
+)
+def test_a_recipe_of_ones_own_without_a_keyword_that_a_setting_needs(
+    changes: dict[str, Any], keyword: str, tmp_path: Path
+) -> None:
+    def narrow(logp: Any, old_logp: Any, advantages: Any, mask: Any, *, denominator: Any) -> Any:
+        raise AssertionError("refused before it is called")
+
+    model = tmp_path / "model"
+    tiny.model().save_pretrained(model)
+    args = tiny.config(tmp_path, **changes)
+    [setting] = changes
+    with pytest.raises(
+        ValueError, match=f"{setting} is passed to the recipe as {keyword}=.*narrow"
+    ):
+        tiny.trainer(ObjectiveGRPOTrainer, args, recipe=narrow, count="tokens", net=_loaded(model))
 
 
 def test_every_recipe_trains(tmp_path: Path) -> None:

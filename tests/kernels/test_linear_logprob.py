@@ -17,7 +17,7 @@ from rlrewards.kernels.linear_logprob import (
 )
 from rlrewards.kernels.objective import PolicyObjective
 from rlrewards.kernels.projection import VocabShard
-from rlrewards.objectives import recipes
+from rlrewards.objectives import kl, recipes
 
 NAN = float("nan")
 
@@ -249,6 +249,15 @@ def batch(seed=1):
 OBJECTIVES = {
     "grpo": (recipes.grpo, {}),
     "grpo with k3": (recipes.grpo, {"beta": 0.1, "ref_logp": "ref", "denominator": 7}),
+    "grpo with corrected k3": (
+        *(recipes.grpo, {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3}),
+    ),
+    "cispo with straight-through k3": (
+        *(recipes.cispo, {"beta": 0.1, "ref_logp": "ref", "kl": kl.k3_straight_through}),
+    ),
+    "reinforce with corrected k3": (
+        *(recipes.reinforce, {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3}),
+    ),
     "grpo, tensor denominator": (recipes.grpo, {"denominator": torch.tensor(5.0)}),
     "dr_grpo": (recipes.dr_grpo, {"length": 10}),
     "bnpo": (recipes.bnpo, {"ceiling": 3.0}),
@@ -290,6 +299,37 @@ def test_a_loss_is_that_of_its_recipe(way, name, on_policy):
     scaled = gradients(inputs, 3.0 * found.loss)
     for got, expected in zip(scaled, gradients(exact, 3.0 * want), strict=True):
         close(got, expected, 2e-4)
+
+
+@pytest.mark.parametrize("on_policy", [False, True])
+def test_a_penalty_is_corrected_by_the_old_log_probabilities_of_the_objective(on_policy):
+    logp = (-2 - torch.rand(ROWS, WIDTH)).requires_grad_()
+    given, mask = batch(), torch.ones(ROWS, WIDTH)
+    settings = {"beta": 0.1, "ref_logp": given["ref"]}
+    old = None if on_policy else given["old"]
+    ratio_to = logp.detach() if on_policy else old
+    bound = partial(kl.corrected_k3, old_logp=ratio_to)
+    want = recipes.grpo(logp, ratio_to, given["rows"], mask, **settings, kl=bound).loss
+    found = PolicyObjective(
+        recipes.grpo, given["rows"], mask, old, {**settings, "kl": kl.corrected_k3}
+    )
+    assert torch.equal(found(logp).loss, want)
+    gradient, expected = (torch.autograd.grad(x, logp)[0] for x in (found(logp).loss, want))
+    assert torch.equal(gradient, expected)
+    assert torch.equal(found.penalty(logp)(logp, given["ref"]), bound(logp, given["ref"]))
+
+
+def test_which_penalties_take_one_pass():
+    given, mask = batch(), torch.ones(ROWS, WIDTH)
+
+    def one_pass(penalty):
+        settings = {"beta": 0.1, "ref_logp": given["ref"], "kl": penalty}
+        objective = PolicyObjective(recipes.grpo, given["rows"], mask, given["old"], settings)
+        return objective.is_token_level
+
+    assert one_pass(partial(kl.corrected_k3, old_logp=given["old"]))
+    assert not one_pass(partial(kl.corrected_k3, old_logp=given["ref"]))
+    assert not one_pass(lambda logp, ref_logp: logp - ref_logp)
 
 
 def test_metrics_come_with_the_loss(tiles):
@@ -534,7 +574,7 @@ def test_gradients_of_a_shard_on_a_device(monkeypatch):
     torch.testing.assert_close(torch.cat([part[1] for part in parts]), whole)
 
 
-@pytest.mark.parametrize("name", ["grpo with k3", "sapo", "cispo"])
+@pytest.mark.parametrize("name", ["grpo with k3", "grpo with corrected k3", "sapo", "cispo"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_torch_compile_sees_one_operator(tiles, name, dtype):
     inputs = made(rows=ROWS, width=WIDTH, dtype=dtype)

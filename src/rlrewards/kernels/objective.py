@@ -19,7 +19,7 @@ from rlrewards.kernels import launch
 from rlrewards.kernels.surrogate_forms import FORMS
 from rlrewards.objectives import recipes
 from rlrewards.objectives.aggregate import constant, row_weights
-from rlrewards.objectives.kl import k1, k2, k3, k_abs
+from rlrewards.objectives.kl import corrected_k3, k1, k2, k3, k3_straight_through, k_abs
 from rlrewards.objectives.metrics import LossOutput
 
 AGGREGATES: Mapping[Callable[..., LossOutput], Callable[..., Tensor]] = {
@@ -34,7 +34,7 @@ PER_TOKEN = ("keep", "weight", "ref_logp")
 OPTIONAL = (*PER_TOKEN, "denominator", "ceiling")
 """Settings that may be None."""
 
-_PENALTIES = (k1, k2, k3, k_abs)
+_PENALTIES = (k1, k2, k3, k_abs, k3_straight_through, corrected_k3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +49,7 @@ class PolicyObjective:
         old_logp: ``[B, T]``; None for a batch of the present policy, where they are the
             log-probabilities themselves, as constants.
         settings: What else the recipe takes: bounds, ``beta`` and ``ref_logp``, ``denominator`` …
+            ``kl=corrected_k3`` is corrected by the objective's own ``old_logp``.
 
     >>> import torch
     >>> objective = PolicyObjective(recipes.dapo, torch.tensor([1.0]), torch.ones(1, 2), settings={
@@ -68,14 +69,32 @@ class PolicyObjective:
         settings = self.settings
         while isinstance(recipe, partial) and not recipe.args:
             recipe, settings = recipe.func, {**recipe.keywords, **settings}
+        if self._corrects(settings.get("kl")):
+            settings = {**settings, "kl": corrected_k3}
         object.__setattr__(self, "recipe", recipe)
         object.__setattr__(self, "settings", settings)
 
     def __call__(self, logp: Tensor) -> LossOutput:
         """Return the loss and its metrics."""
-        old = logp.detach() if self.old_logp is None else self.old_logp
-        ratio = () if self.recipe in WITHOUT_RATIO else (old,)
-        return self.recipe(logp, *ratio, self.advantages, self.mask, **self.settings)
+        ratio = () if self.recipe in WITHOUT_RATIO else (self._old(logp),)
+        settings = dict(self.settings)
+        if settings.get("kl") is corrected_k3:
+            settings["kl"] = self.penalty(logp)
+        return self.recipe(logp, *ratio, self.advantages, self.mask, **settings)
+
+    def penalty(self, logp: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the KL estimator, of the log-probabilities of policy and reference ``[B, T]``."""
+        kl: Callable[..., Tensor] = self.settings.get("kl", k3)
+        return partial(kl, old_logp=self._old(logp)) if kl is corrected_k3 else kl
+
+    def _old(self, logp: Tensor) -> Tensor:
+        return logp.detach() if self.old_logp is None else self.old_logp
+
+    def _corrects(self, kl: Any) -> bool:
+        """Whether an estimator is ``corrected_k3`` with the objective's own ``old_logp``."""
+        if not isinstance(kl, partial) or kl.func is not corrected_k3 or kl.args:
+            return False
+        return [*kl.keywords] == ["old_logp"] and kl.keywords["old_logp"] is self.old_logp
 
     @property
     def is_token_level(self) -> bool:

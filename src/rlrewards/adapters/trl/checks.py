@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from rlrewards.adapters.trl.loss_types import SEQUENCE_RATIO, innermost
+from rlrewards.adapters.trl.loss_types import SEQUENCE_RATIO, innermost, takes
 from rlrewards.objectives import recipes
 
 COUNTS = ("tokens", "sequences", "filled", "local")
@@ -36,11 +36,34 @@ def check_recipe(trainer: Any) -> None:
             "entropy_coef and use_adaptive_entropy add an entropy bonus, which no recipe has: "
             "leave them, or use TRL's GRPOTrainer"
         )
+    for keyword, setting in keywords_needed(trainer).items():
+        if not takes(trainer.recipe, keyword):
+            raise ValueError(
+                f"{setting} is passed to the recipe as {keyword}=, which "
+                f"{_name(trainer.recipe)} does not take: give it that keyword, or leave the setting"
+            )
     if innermost(trainer.recipe) is recipes.vapo:
         raise ValueError(
             "vapo imitates right completions, which GRPOTrainer does not know: use dapo, its "
             "loss without that"
         )
+
+
+def keywords_needed(trainer: Any) -> dict[str, str]:
+    """Return the keywords that settings have the trainer pass to the recipe, and which settings."""
+    needed: dict[str, str] = {}
+    if trainer.beta:
+        needed |= dict.fromkeys(("beta", "ref_logp"), "beta")
+        if trainer.args.use_bias_correction_kl:
+            needed["kl"] = "use_bias_correction_kl"
+    if trainer.top_entropy_quantile < 1.0:
+        needed["keep"] = "top_entropy_quantile"
+    if trainer.off_policy_mask_threshold is not None:
+        needed["keep"] = "off_policy_mask_threshold"
+    corrects = trainer.use_vllm and trainer.vllm_importance_sampling_correction
+    if corrects and not takes(trainer.recipe, "log_weight"):
+        needed["weight"] = "vllm_importance_sampling_correction"
+    return needed
 
 
 def check_distribution(trainer: Any) -> None:
@@ -70,7 +93,7 @@ def check_streams(trainer: Any) -> None:
     reasons = {
         f"multi_objective_aggregation={aggregation}": aggregation != "sum_then_normalize",
         "off_policy_mask_threshold": trainer.off_policy_mask_threshold is not None,
-        f"the recipe {getattr(recipe, '__name__', recipe)}": recipe in WHOLE_ROWS,
+        f"the recipe {_name(recipe)}": recipe in WHOLE_ROWS,
     }
     for reason, holds in reasons.items():
         if names and holds:
@@ -78,3 +101,8 @@ def check_streams(trainer: Any) -> None:
                 f"part {names[0]!r} has rewards per token, and {reason} needs one advantage for "
                 "each completion: pass dense=False"
             )
+
+
+def _name(recipe: Any) -> str:
+    recipe = innermost(recipe)
+    return str(getattr(recipe, "__name__", recipe))

@@ -121,24 +121,22 @@ SEQUENCE_RATIO: tuple[Recipe, ...] = (recipes.gspo, recipes.luspo)
 """Recipes that stand for `importance_sampling_level="sequence"`."""
 
 
-def bias_corrected(
-    recipe: Recipe, old_logp: Tensor | None, mask: Tensor
-) -> Callable[[Tensor, Tensor], Tensor]:
+def bias_corrected(recipe: Recipe, old_logp: Tensor | None, mask: Tensor) -> Callable[..., Tensor]:
     """Return the KL penalty of TRL's `use_bias_correction_kl`: k3 times the recipe's ratio.
 
+    Of tokens `corrected_k3`, which a `PolicyObjective` gives its own `old_logp`; of whole sequences
+    a function of the log-probabilities of the policy and of the reference, `[B, T]` → `[B, T]`.
+
     Shapes: `old_logp` `[B, T]`, None on policy, where the ratio is 1 and its gradient is not 0;
-    `mask` `[B, T]`. The penalty maps the log-probabilities of the policy and of the reference,
-    `[B, T]`, to `[B, T]`. Source: arXiv 2512.02556; the ratio of whole sequences is TRL's.
+    `mask` `[B, T]`. Source: arXiv 2512.02556; the ratio of whole sequences is TRL's.
     """
-    whole = innermost(recipe) in SEQUENCE_RATIO
-    return partial(_corrected, old_logp=old_logp, mask=mask if whole else None)
+    if innermost(recipe) not in SEQUENCE_RATIO:
+        return corrected_k3
+    return partial(_corrected_by_sequence, old_logp=old_logp, mask=mask)
 
 
-def _corrected(
-    logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None, mask: Tensor | None
+def _corrected_by_sequence(
+    logp: Tensor, ref_logp: Tensor, *, old_logp: Tensor | None, mask: Tensor
 ) -> Tensor:
-    """Return `corrected_k3`, on policy too; given a mask, with the ratio of the whole sequence."""
     old_logp = logp.detach() if old_logp is None else old_logp
-    if mask is None:
-        return corrected_k3(logp, ref_logp, old_logp=old_logp)
     return sequence_log_ratio(logp, old_logp, mask).exp().unsqueeze(1) * k3(logp, ref_logp)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from rlrewards.adapters.trl.loss_types import takes
 from rlrewards.kernels import PolicyObjective
-from rlrewards.objectives import MetricInputs, batch_metrics, k3, masked_mean
+from rlrewards.objectives import MetricInputs, batch_metrics, masked_mean
 
 NAMES = {
     "clip_low": "clip_ratio/low_mean",
@@ -44,8 +44,9 @@ def metrics_of(objective: PolicyObjective, found: Found) -> dict[str, Tensor]:
     asked = replace(objective, settings={**objective.settings, "metrics": inputs})
     metrics = dict(asked(found.logp).metrics)
     if "kl_ref" in metrics:
-        penalty, ref_logp = objective.settings.get("kl", k3), objective.settings["ref_logp"]
-        metrics["kl_ref"] = masked_mean(penalty(found.logp, ref_logp), objective.mask)
+        penalty = objective.penalty(found.logp)
+        added = penalty(found.logp, objective.settings["ref_logp"])
+        metrics["kl_ref"] = masked_mean(added, objective.mask)
     return metrics
 
 
