@@ -1,8 +1,7 @@
-"""Evaluation: n samples a question, graded, as a table with intervals and a file of completions."""
+"""Evaluation: n samples a question, graded, with intervals and a file of completions."""
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import rlrewards as rr
+from examples.common import report
 from examples.common.commands import Run
-from examples.common.generation import Completion, Messages, Sampling, generate
+from examples.common.generation import Completion, Messages, Sampler, Sampling, generate
+from examples.common.preflight import PreflightError, require_chat_template
 from examples.common.records import write_jsonl
+from examples.common.report import Result
 from examples.common.settings import EvaluationSettings
 from rlrewards import metrics
 
-Sampler = Callable[[Sequence[Messages], Sampling], list[Completion]]
 Grader = Callable[[rr.Sample], bool]  # whether a completion is right
 
 
@@ -29,20 +30,8 @@ class Benchmark:
 
     name: str
     rows: Sequence[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one benchmark came to."""
-
-    name: str
-    accuracy: metrics.Estimate
-    tokens: metrics.Estimate
-    characters: metrics.Estimate
-    truncated: float  # share of the completions
-    pass_at: dict[int, metrics.Estimate]
-    seconds: float
-    right: list[list[bool]]  # of each question, each sample
+    samples: int | None = None  # completions a question; None: as the settings say
+    pass_at: Sequence[int] = ()  # the k for which pass@k is estimated
 
 
 def grade_with(verifier: rr.Verifier | None = None) -> Grader:
@@ -141,37 +130,57 @@ def evaluate_run(
     benchmarks: Sequence[Benchmark],
     *,
     grade: Grader | None = None,
-    pass_at: Sequence[int] = (),
-) -> str:
-    """Evaluate the models that the settings compare; print, save and return the table.
+    adapt: Callable[[str, Any], None] | None = None,
+) -> list[Result]:
+    """Evaluate the models that the settings compare; print, save and return the results.
 
-    A stage that saved nothing is left out. Two models that were asked the same are compared in
-    pairs, each with the one before it.
+    A stage that saved nothing is left out. Models that were asked the same are compared in pairs,
+    each with the one before it.
+
+    Args:
+        run: The run.
+        benchmarks: What is asked.
+        grade: What decides; by default the verifier.
+        adapt: Called with the name of each model and its tokenizer before anything is asked.
     """
-    settings, found, lines = run.settings.evaluation, [], []
-    before: dict[str, list[list[bool]]] = {}
-    for name in settings.compare:
-        if name != "base" and not run.saved(name).is_dir():
-            print(f"   {name}: nothing was saved by this stage, left out")
+    settings, folder = run.settings.evaluation, run.stage("evaluation")
+    found: list[Result] = []
+    lines: list[str] = []
+    before: dict[str, Result] = {}
+    for stage in settings.compare:
+        saved = None if stage == "base" else run.saved(stage)
+        if saved is not None and not saved.is_dir():
+            print(f"   {stage}: nothing was saved by this stage, left out")
             continue
-        sampler = make_sampler(run, None if name == "base" else run.saved(name))
+        print(f"   {stage}: {saved or run.settings.model.name}", flush=True)
+        sampler = make_sampler(run, stage, saved, adapt)
         for benchmark in benchmarks:
             result = evaluate(
-                Benchmark(f"{benchmark.name}, {name}", benchmark.rows),
+                Benchmark(f"{benchmark.name}, {stage}", benchmark.rows),
                 sampler,
                 sampling_of(settings),
-                samples=settings.samples,
+                samples=benchmark.samples or settings.samples,
                 grade=grade or grade_with(),
-                completions=run.stage("evaluation") / f"completions_{benchmark.name}_{name}.jsonl",
-                pass_at=pass_at,
+                completions=folder / file_of(benchmark.name, stage),
+                pass_at=benchmark.pass_at,
             )
             found.append(result)
-            if benchmark.name in before:
-                lines.append(_difference(result, before[benchmark.name]))
-            before[benchmark.name] = result.right
-    text = save(found, run.stage("evaluation"), lines)
-    print(text)
-    return text
+            if benchmark.name in before and not benchmark.pass_at:
+                lines.append(report.difference(result, before[benchmark.name]))
+            before[benchmark.name] = result
+    if not found:
+        raise PreflightError("there is no model to evaluate; run the stages sft and rl")
+    print(report.save(found, folder, lines))
+    return found
+
+
+def file_of(benchmark: str, stage: str) -> str:
+    """Return the name of the file of completions.
+
+    >>> file_of("MedQA pass@k", "rl")
+    'completions_MedQA_pass_at_k_rl.jsonl'
+    """
+    return f"completions_{benchmark.replace('@', '_at_').replace(' ', '_')}_{stage}.jsonl"
 
 
 def sampling_of(settings: EvaluationSettings) -> Sampling:
@@ -184,97 +193,28 @@ def sampling_of(settings: EvaluationSettings) -> Sampling:
     )
 
 
-def make_sampler(run: Run, folder: Path | None) -> Sampler:
-    """Return what draws completions of a saved model; None: of the model before training."""
+def make_sampler(
+    run: Run,
+    stage: str,
+    folder: Path | None,
+    adapt: Callable[[str, Any], None] | None = None,
+) -> Sampler:
+    """Return what draws completions of a saved model; folder None: of the one before training."""
     import transformers
 
-    from examples.common import models
+    from examples.common import models, vllm_engine
 
     settings = run.settings.evaluation
     transformers.set_seed(run.seed_of(settings))
-    model, tokenizer = models.load(run.settings.model, folder=folder, trainable=False)
+    tokenizer = models.load_tokenizer(run.settings.model)
+    require_chat_template(tokenizer, run.settings.model.name)
+    if adapt is not None:
+        adapt(stage, tokenizer)
+    if vllm_engine.is_usable(run.settings, folder):
+        return vllm_engine.make_sampler(run.settings, folder, tokenizer, seed=run.seed_of(settings))
+    model, _ = models.load(run.settings.model, folder=folder, trainable=False)
 
     def sampler(prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:
         return generate(model, tokenizer, prompts, sampling, batch_size=settings.batch_size)
 
     return sampler
-
-
-def _difference(result: Result, before: list[list[bool]]) -> str:
-    paired = metrics.paired_difference(result.right, before)
-    between = paired.interval
-    shown = f"95 % interval {between.low:+.1%} to {between.high:+.1%}" if between else "no interval"
-    return (
-        f"{result.name}: {paired.difference:+.1%} on the one before, {shown}, "
-        f"p = {paired.p_sign_flip:.3f}"
-    )
-
-
-def table(results: Sequence[Result]) -> str:
-    """Return the results as a table, each accuracy with its 95 % interval."""
-    header = (
-        f"{'benchmark':<24} {'questions':>9} {'samples':>8} {'accuracy':>9} {'95 % interval':>16} "
-        f"{'tokens':>8} {'characters':>10} {'cut off':>8}"
-    )
-    return "\n".join([header, "-" * len(header), *(_line(result) for result in results)])
-
-
-def _line(result: Result) -> str:
-    found, interval = result.accuracy, result.accuracy.interval
-    shown = f"{interval.low:.1%} – {interval.high:.1%}" if interval else "none"
-    return (
-        f"{result.name:<24} {found.questions:>9,} {found.samples:>8,} {found.value:>9.1%} "
-        f"{shown:>16} {result.tokens.value:>8.1f} {result.characters.value:>10.1f} "
-        f"{result.truncated:>8.1%}"
-    )
-
-
-def pass_table(results: Sequence[Result]) -> str:
-    """Return pass@k with its intervals, a column for each benchmark; empty where none has any."""
-    known = [result for result in results if result.pass_at]
-    lines = []
-    for k in sorted({k for result in known for k in result.pass_at}):
-        cells = [_cell(result.pass_at[k]) for result in known if k in result.pass_at]
-        lines.append(f"pass@{k:<4}" + "  ".join(f"{cell:>24}" for cell in cells))
-    if not lines:
-        return ""
-    return "\n".join(["         " + "  ".join(f"{result.name:>24}" for result in known), *lines])
-
-
-def _cell(estimate: metrics.Estimate) -> str:
-    if estimate.interval is None:
-        return f"{estimate.value:.1%}"
-    return f"{estimate.value:.1%} ({estimate.interval.low:.1%} – {estimate.interval.high:.1%})"
-
-
-def save(results: Sequence[Result], folder: Path, lines: Sequence[str] = ()) -> str:
-    """Write table.txt, with further lines under it, and results.json; return the table."""
-    folder.mkdir(parents=True, exist_ok=True)
-    parts = [table(results), pass_table(results), "\n".join(lines)]
-    text = "\n\n".join(part for part in parts if part)
-    (folder / "table.txt").write_text(text + "\n", encoding="utf-8")
-    plain = {result.name: _plain(result) for result in results}
-    (folder / "results.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    return text
-
-
-def _plain(result: Result) -> dict[str, Any]:
-    return {
-        "accuracy": _numbers(result.accuracy),
-        "tokens": _numbers(result.tokens),
-        "characters": _numbers(result.characters),
-        "truncated": result.truncated,
-        "pass_at": {str(k): _numbers(estimate) for k, estimate in result.pass_at.items()},
-        "seconds": round(result.seconds, 1),
-    }
-
-
-def _numbers(estimate: metrics.Estimate) -> dict[str, Any]:
-    return {
-        "value": estimate.value,
-        "interval": list(estimate.interval) if estimate.interval else None,
-        "confidence": estimate.confidence,
-        "questions": estimate.questions,
-        "samples": estimate.samples,
-        "method": estimate.method,
-    }

@@ -1,8 +1,8 @@
-"""Sampling completions: through vLLM where it is installed and asked for, else transformers."""
+"""Sampling completions with transformers; `vllm_engine` does the same with vLLM."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -27,6 +27,10 @@ class Completion:
     text: str
     token_ids: list[int]
     truncated: bool
+
+
+Sampler = Callable[[Sequence[Messages], Sampling], list[Completion]]
+"""Draws one completion for each prompt."""
 
 
 def has_vllm() -> bool:
@@ -106,26 +110,3 @@ def _completion(tokenizer: Any, row: list[int], ends: set[int]) -> Completion:
     stop = next((place for place, index in enumerate(row) if index in ends), None)
     ids = row if stop is None else row[: stop + 1]
     return Completion(tokenizer.decode(ids, skip_special_tokens=True), ids, stop is None)
-
-
-def generate_vllm(
-    folder: str, prompts: Sequence[Messages], sampling: Sampling, *, seed: int, adapter: str | None
-) -> list[Completion]:
-    """Return one completion for each prompt, by vLLM, from a saved model and its adapters."""
-    from vllm import LLM, SamplingParams
-    from vllm.lora.request import LoRARequest
-
-    engine = LLM(model=folder, enable_lora=adapter is not None, max_lora_rank=512, seed=seed)
-    answers = engine.chat(
-        [list(messages) for messages in prompts],
-        SamplingParams(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            top_k=sampling.top_k or -1,
-            max_tokens=sampling.completion_tokens,
-            seed=seed,
-        ),
-        lora_request=LoRARequest("trained", 1, adapter) if adapter else None,
-    )
-    outputs = [answer.outputs[0] for answer in answers]
-    return [Completion(o.text, list(o.token_ids), o.finish_reason == "length") for o in outputs]

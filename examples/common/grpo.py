@@ -13,10 +13,9 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from examples.common import generation, models, preflight, records
+from examples.common import generation, models, preflight, records, training
 from examples.common.commands import Run
 from examples.common.settings import RlSettings
-from examples.common.sft import fit, training_arguments
 
 Row = dict[str, Any]
 
@@ -40,19 +39,12 @@ def train(
         advantages: Rewards and groups to advantages; None: as `rl.scale_rewards` says.
         pictures: Further logged names that are drawn.
     """
-    import transformers
-
-    settings = run.settings.rl
-    if settings is None:
-        raise preflight.PreflightError("the settings have no [rl]; leave the stage out, or add it")
+    settings = training.required(run.settings.rl, "rl")
+    before = training.finished(run, "rl")
+    if before is not None:
+        return before
     folder = run.stage("rl")
-    if run.resume and run.saved("rl").is_dir():
-        print("   finished before; nothing to do")
-        return records.read_jsonl(folder / "metrics.jsonl")
-    transformers.set_seed(run.seed_of(settings))
-    model, tokenizer = models.load(run.settings.model, folder=run.latest("sft"))
-    preflight.require_chat_template(tokenizer, run.settings.model.name)
-    model = models.with_adapter(model, run.settings.adapter)
+    model, tokenizer = training.load(run, settings, run.latest("sft"))
     kept = short_enough(rows, tokenizer, settings.prompt_tokens)
     print(
         f"   {len(kept):,} questions, {len(rows) - len(kept):,} left out as longer than "
@@ -62,7 +54,7 @@ def train(
         trainer = make_trainer(
             run, settings, model, tokenizer, kept, stack, recipe=recipe, advantages=advantages
         )
-    history = fit(trainer, run, folder)
+    history = training.fit(trainer, run, folder)
     models.save(trainer.model, tokenizer, run.saved("rl"))
     parts = [name for name in history[0] if name.startswith("rewards/") and name.endswith("/mean")]
     names = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
@@ -112,7 +104,7 @@ def make_trainer(
     )
 
     check_batch(settings, run.settings.devices, questions=len(rows))
-    arguments = training_arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
+    arguments = training.arguments(run, settings, run.stage("rl")) | grpo_arguments(settings)
     asked = (
         settings.batch_size * settings.accumulation * run.settings.devices // settings.group_size
     )

@@ -23,7 +23,7 @@ from examples.common.settings import (
     SftSettings,
     ShapeSettings,
 )
-from examples.common.sft import total_steps
+from examples.common.training import total_steps
 
 GIB = 2**30
 BYTES = {"float32": 4, "bfloat16": 2}

@@ -158,6 +158,7 @@ class EvaluationSettings:
     completion_tokens: int = 512
     batch_size: int = 32
     compare: tuple[str, ...] = ("rl",)  # base, sft, rl: the models that are asked
+    vllm: Literal["auto", "never"] = "auto"
     seed: int | None = None
 
 

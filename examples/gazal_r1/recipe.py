@@ -7,13 +7,14 @@ from functools import partial
 from typing import Any
 
 import rlrewards as rr
-from examples.common import commands, evaluation, grpo, plan, preflight, records, sft
+from examples.common import commands, evaluation, grpo, plan, prepared, records, sft
 from examples.common.commands import Run
-from examples.common.data import Row
 from examples.common.settings import RlSettings
 from examples.gazal_r1 import preparation
 from examples.gazal_r1.own_settings import OWN
 from examples.gazal_r1.reward import stack
+
+QUESTION = ("prompt", "reference", "options")
 
 
 def prepare(run: Run) -> None:
@@ -21,20 +22,20 @@ def prepare(run: Run) -> None:
     own = run.settings.own["prompts"]
     examples = preparation.supervised(run.settings, own.sft, run.seed)
     questions = preparation.questions(run.settings, own.grpo, run.seed)
-    records.write_jsonl(run.data / "sft.jsonl", examples)
-    records.write_jsonl(run.data / "rl.jsonl", questions)
+    records.write_jsonl(prepared.path(run, "sft"), examples)
+    records.write_jsonl(prepared.path(run, "rl"), questions)
     print(
         f"   {len(examples):,} supervised examples, {len(questions):,} questions of the RL stage "
         f"({preparation.counts(questions)})"
     )
     for name, rows in preparation.benchmarks(run.settings, own.grpo).items():
-        count = records.write_jsonl(run.data / f"evaluation_{name}.jsonl", rows)
+        count = records.write_jsonl(prepared.path(run, f"evaluation_{name}"), rows)
         print(f"   {count:,} questions of {name}")
 
 
 def run_sft(run: Run) -> None:
     """Teach the form and the knowledge: DoRA and rsLoRA on structured reasoning."""
-    sft.train(run, _prepared(run, "sft.jsonl", ("prompt", "completion")))
+    sft.train(run, prepared.rows(run, "sft", ("prompt", "completion")))
 
 
 def run_rl(run: Run) -> None:
@@ -42,7 +43,7 @@ def run_rl(run: Run) -> None:
     settings = run.settings.rl
     assert settings is not None
     reward = stack(run.settings.own["reward"], settings.completion_tokens)
-    rows = _prepared(run, "rl.jsonl", ("prompt", "reference", "options"))
+    rows = prepared.rows(run, "rl", QUESTION)
     grpo.train(run, rows, reward, recipe=objective(settings))
 
 
@@ -56,23 +57,13 @@ def objective(settings: RlSettings) -> Callable[..., Any]:
 
 def run_evaluation(run: Run) -> None:
     """Ask every question, of the model before, after SFT and after GRPO."""
-    names = [source.name for source in run.settings.evaluation.sets] or ["sums"]
-    asked = [
-        evaluation.Benchmark(
-            name, _prepared(run, f"evaluation_{name}.jsonl", ("prompt", "reference", "options"))
-        )
-        for name in names
-    ]
+    asked = prepared.benchmarks(run, ["sums"], QUESTION)
     right = rr.ChoiceAccuracy()
-    evaluation.evaluate_run(run, asked, grade=lambda sample: right([sample]) == [1.0])
-
-
-def _prepared(run: Run, name: str, columns: tuple[str, ...]) -> list[Row]:
-    path = run.data / name
-    preflight.require_file(path, "run the stage prepare first")
-    rows = records.read_jsonl(path)
-    preflight.require_columns(rows, columns, str(path))
-    return rows
+    evaluation.evaluate_run(
+        run,
+        [evaluation.Benchmark(name, rows) for name, rows in asked.items()],
+        grade=lambda sample: right([sample]) == [1.0],
+    )
 
 
 def describe(run: Run, stages: Sequence[str]) -> str:

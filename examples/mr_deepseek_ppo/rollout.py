@@ -73,8 +73,8 @@ def _shuffled(count: int, seed: int, epoch: int) -> list[int]:
 def questions_of(step: int, *, count: int, rows: int, seed: int) -> list[int]:
     """Return which of `count` questions a step asks: epochs of shuffles, one after the other.
 
-    >>> sorted(questions_of(1, count=3, rows=2, seed=0) + questions_of(2, count=3, rows=1, seed=0))
-    [0, 0, 1]
+    >>> sorted(questions_of(1, count=4, rows=2, seed=0) + questions_of(2, count=4, rows=2, seed=0))
+    [0, 1, 2, 3]
     """
     places = (divmod(place, count) for place in range((step - 1) * rows, step * rows))
     return [_shuffled(count, seed, epoch)[index] for epoch, index in places]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from examples.common import models, preflight, records
+from examples.common import models, prepared, records
 from examples.common.commands import Run
 from examples.mr_deepseek_ppo import preparation, reward
 
@@ -23,7 +23,7 @@ def prepare(run: Run) -> None:
     }
     for name, (columns, make) in kinds.items():
         rows = [make(row) for row in preparation.examples(settings, name, columns)]
-        _write(run.data / f"{name}.jsonl", rows)
+        _write(prepared.path(run, name), rows)
     template = run.settings.own["passes"].prompt
     if settings.evaluation.sets:
         sets = {
@@ -34,7 +34,7 @@ def prepare(run: Run) -> None:
         sets, template = preparation.generated_benchmarks(settings), "{question}"
     for name, rows in sets.items():
         _write(
-            run.data / f"evaluation_{name}.jsonl",
+            prepared.path(run, f"evaluation_{name}"),
             [preparation.choice(row, template) for row in rows],
         )
 
@@ -47,7 +47,7 @@ def sft(run: Run) -> None:
     """Imitate the demonstrations."""
     from examples.common import sft as stage
 
-    rows, tokenizer = prepared(run, "sft"), models.load_tokenizer(run.settings.model)
+    rows, tokenizer = prepared.rows(run, "sft"), models.load_tokenizer(run.settings.model)
     stage.train(run, preparation.tokenized(rows, tokenizer))
 
 
@@ -55,19 +55,11 @@ def rl(run: Run) -> None:
     """Train with PPO."""
     from examples.mr_deepseek_ppo.training import train
 
-    train(run, prepared(run, "rl"), reward.stack_for(run.settings))
+    train(run, prepared.rows(run, "rl", ("prompt", "reference")), reward.stack_for(run.settings))
 
 
 def evaluate(run: Run) -> None:
     """Ask the benchmarks: accuracies, characters, and pass@k of one of them."""
     from examples.mr_deepseek_ppo.evaluation import evaluate_models
 
-    names = [source.name for source in run.settings.evaluation.sets] or GENERATED
-    evaluate_models(run, {name: prepared(run, f"evaluation_{name}") for name in names})
-
-
-def prepared(run: Run, name: str) -> list[Row]:
-    """Return the rows that the preparation wrote."""
-    path = run.data / f"{name}.jsonl"
-    preflight.require_file(path, "run the stage prepare first, with the same --out")
-    return records.read_jsonl(path)
+    evaluate_models(run, prepared.benchmarks(run, GENERATED))

@@ -18,6 +18,7 @@ from examples.common import models, preflight, records
 from examples.common.commands import Run
 from examples.common.generation import render
 from examples.common.grpo import short_enough
+from examples.common.training import finished
 from examples.mr_deepseek_ppo import checkpoints, own_settings, prompts, rollout
 from examples.mr_deepseek_ppo.collector import Collector
 from examples.mr_deepseek_ppo.optimization import make_optimizer, make_schedule
@@ -36,10 +37,9 @@ def train(run: Run, asked: Sequence[Row], stack: rr.Stack) -> list[Row]:
         asked: The questions: `prompt` (messages), `reference`, and `options` where there are any.
         stack: What a completion is worth.
     """
-    metrics = run.stage("rl") / "metrics.jsonl"
-    if run.resume and run.saved("rl").is_dir():
-        print("   finished before; nothing to do")
-        return records.read_jsonl(metrics)
+    before = finished(run, "rl")
+    if before is not None:
+        return before
     training = make_training(run, asked, stack)
     begun = training.begin()
     for step in range(begun + 1, training.steps + 1):
@@ -47,7 +47,7 @@ def train(run: Run, asked: Sequence[Row], stack: rr.Stack) -> list[Row]:
         if step % training.save_steps == 0 or step == training.steps:
             training.save(step)
     training.accelerator.wait_for_everyone()
-    history = records.read_jsonl(metrics)
+    history = records.read_jsonl(run.stage("rl") / "metrics.jsonl")
     if training.accelerator.is_main_process:
         training.finish(history)
     training.accelerator.wait_for_everyone()

@@ -5,7 +5,17 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from examples.common import commands, evaluation, grpo, plan, preflight, records, sft, tasks
+from examples.common import (
+    commands,
+    evaluation,
+    grpo,
+    plan,
+    preflight,
+    prepared,
+    records,
+    sft,
+    tasks,
+)
 from examples.common.commands import Run
 from examples.common.data import Row
 from examples.thesis_distill_grpo import judges, preparation, prompts, triplets
@@ -25,13 +35,13 @@ def prepare(run: Run) -> None:
         examples, used = _sums_examples(run), []
     else:
         examples, used = _distilled(run, bank, rng)
-    records.write_jsonl(run.data / "sft.jsonl", examples)
+    records.write_jsonl(prepared.path(run, "sft"), examples)
     chosen = preparation.draw(bank, run.settings.data.rl, rng, without=used)
     template = run.settings.own["prompts"].solve
-    records.write_jsonl(run.data / "rl.jsonl", [_asked(row, template) for row in chosen])
+    records.write_jsonl(prepared.path(run, "rl"), [_asked(row, template) for row in chosen])
     print(f"   {len(examples):,} supervised examples, {len(chosen):,} questions of the RL stage")
     for name, rows in _evaluation_sets(run, rng).items():
-        count = records.write_jsonl(run.data / f"evaluation_{name}.jsonl", rows)
+        count = records.write_jsonl(prepared.path(run, f"evaluation_{name}"), rows)
         print(f"   {count:,} questions of {name}")
 
 
@@ -121,33 +131,19 @@ def _counts(rows: Sequence[Row]) -> str:
 
 def run_sft(run: Run) -> None:
     """Distil: QLoRA on the teacher's reasoning."""
-    sft.train(run, _prepared(run, "sft.jsonl", ("prompt", "completion")))
+    sft.train(run, prepared.rows(run, "sft", ("prompt", "completion")))
 
 
 def run_rl(run: Run) -> None:
     """GRPO with the hybrid reward."""
     stack = hybrid(judges.find(run.settings.own["judge"].reward))
-    grpo.train(run, _prepared(run, "rl.jsonl", ("prompt", "reference")), stack)
+    grpo.train(run, prepared.rows(run, "rl", ("prompt", "reference")), stack)
 
 
 def run_evaluation(run: Run) -> None:
     """Ask every question twice, of the model before, after SFT and after GRPO."""
-    names = [source.name for source in run.settings.evaluation.sets] or ["generated"]
-    benchmarks = [
-        evaluation.Benchmark(
-            name, _prepared(run, f"evaluation_{name}.jsonl", ("prompt", "reference"))
-        )
-        for name in names
-    ]
-    evaluation.evaluate_run(run, benchmarks)
-
-
-def _prepared(run: Run, name: str, columns: tuple[str, ...]) -> list[Row]:
-    path = run.data / name
-    preflight.require_file(path, "run the stage prepare first")
-    rows = records.read_jsonl(path)
-    preflight.require_columns(rows, columns, str(path))
-    return rows
+    asked = prepared.benchmarks(run, ["generated"])
+    evaluation.evaluate_run(run, [evaluation.Benchmark(name, rows) for name, rows in asked.items()])
 
 
 def check(run: Run, stages: Sequence[str]) -> None:

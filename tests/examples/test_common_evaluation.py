@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from examples.common import evaluation
+from examples.common import evaluation, report
 from examples.common.evaluation import Benchmark
 from examples.common.generation import Completion, Messages, Sampling
 
@@ -27,7 +27,7 @@ def sampler(prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]
     return [Completion(rf"\boxed{{{text}}}", [7] * 5, text == "0") for text in texts]
 
 
-def found(path: Path) -> evaluation.Result:
+def found(path: Path) -> report.Result:
     return evaluation.evaluate(
         Benchmark("sums", ROWS),
         sampler,
@@ -54,7 +54,7 @@ def test_by_hand(tmp_path: Path) -> None:
 
 
 def test_table(tmp_path: Path) -> None:
-    text = evaluation.save([found(tmp_path / "c.jsonl")], tmp_path / "out", ["and more"])
+    text = report.save([found(tmp_path / "c.jsonl")], tmp_path / "out", ["and more"])
     header, _, line, *_ = text.splitlines()
     assert header.split()[:3] == ["benchmark", "questions", "samples"]
     assert line.split()[:4] == ["sums", "4", "8", "62.5%"]

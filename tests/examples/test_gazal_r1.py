@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import recipe_runs
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("trl")
 pytest.importorskip("pytorch_optimizer")
 
-from examples.common import commands, models, preflight, records, settings  # noqa: E402
+from examples.common import models, preflight, records, settings  # noqa: E402
 from examples.gazal_r1 import preparation, prompts  # noqa: E402
 from examples.gazal_r1.own_settings import OWN, RewardSettings  # noqa: E402
 from examples.gazal_r1.recipe import RECIPE, objective  # noqa: E402
@@ -27,41 +29,13 @@ TINY, FULL = FOLDER / "tiny.toml", FOLDER / "full.toml"
 STEPS = 40
 
 pytestmark = [
+    pytest.mark.usefixtures("plain_kernels"),
     pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"),
 ]
 
 
-@pytest.fixture(autouse=True)
-def as_without_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Kernels as they are without a GPU, not in Triton's interpreter; threads as they were."""
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def start(*arguments: Any) -> int:
-    return commands.main(RECIPE, [str(argument) for argument in arguments])
-
-
-def told(capsys: Any, *arguments: Any) -> str:
-    """Start what must fail before it begins, and return its one line."""
-    with pytest.raises(SystemExit) as caught:
-        start(*arguments)
-    assert caught.value.code == 2
-    words = capsys.readouterr().err
-    assert words.count("\n") == 1
-    return words.strip()
-
-
-def changed(path: Path, source: Path, *changes: tuple[str, str]) -> Path:
-    """Return a configuration with some texts replaced."""
-    text = source.read_text(encoding="utf-8")
-    for before, after in changes:
-        assert before in text
-        text = text.replace(before, after)
-    path.write_text(text, encoding="utf-8")
-    return path
+start = partial(recipe_runs.start, RECIPE)
+told = partial(recipe_runs.told, RECIPE)
 
 
 # ---------------------------------------------------------------------------------------------
@@ -113,7 +87,7 @@ FEW = (
 
 def test_dora_rslora_local_normalisation_and_the_rejected_length_reward(tmp_path: Path) -> None:
     adapter = "[adapter]\nrank = 8\nalpha = 16\ndora = true\nrslora = true\n\n[data]"
-    path = changed(
+    path = recipe_runs.changed(
         tmp_path / "few.toml",
         TINY,
         *FEW,
@@ -305,11 +279,13 @@ def test_what_is_told_before_it_starts(
 ) -> None:
     out = tmp_path / "run"
     assert "run the stage prepare first" in told(capsys, "rl", "--config", TINY, "--out", out)
-    wrong = changed(tmp_path / "wrong.toml", TINY, ("accuracy = 2.0", 'accuracy = "high"'))
+    wrong = recipe_runs.changed(
+        tmp_path / "wrong.toml", TINY, ("accuracy = 2.0", 'accuracy = "high"')
+    )
     assert "reward.accuracy must be of type float" in told(capsys, "all", "--config", wrong)
-    odd = changed(tmp_path / "odd.toml", TINY, ("group_size = 4", "group_size = 5"))
+    odd = recipe_runs.changed(tmp_path / "odd.toml", TINY, ("group_size = 4", "group_size = 5"))
     assert start("prepare", "--config", odd, "--out", out) == 0
-    assert start("sft", "--config", changed(odd, odd, *FEW), "--out", out) == 0
+    assert start("sft", "--config", recipe_runs.changed(odd, odd, *FEW), "--out", out) == 0
     assert "groups of 5 do not fill" in told(capsys, "rl", "--config", odd, "--out", out)
 
     def missing(names: Any) -> None:

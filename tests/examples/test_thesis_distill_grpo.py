@@ -6,11 +6,13 @@ import json
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import recipe_runs
 
 import rlrewards as rr
 
@@ -18,7 +20,7 @@ torch = pytest.importorskip("torch")
 for needed in ("transformers", "trl", "peft", "datasets", "matplotlib", "pyarrow"):
     pytest.importorskip(needed)
 
-from examples.common import commands, models, records, settings  # noqa: E402
+from examples.common import models, records, settings  # noqa: E402
 from examples.common.preflight import PreflightError  # noqa: E402
 from examples.common.settings import SourceSettings  # noqa: E402
 from examples.thesis_distill_grpo import judges, preparation, prompts, triplets  # noqa: E402
@@ -30,32 +32,14 @@ FOLDER = Path(__file__).parents[2] / "examples" / "thesis_distill_grpo"
 TINY, FULL = FOLDER / "tiny.toml", FOLDER / "full.toml"
 
 pytestmark = [
+    pytest.mark.usefixtures("plain_kernels"),
     pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.* is deprecated:FutureWarning"),
     pytest.mark.filterwarnings("ignore:Both `max_new_tokens`:UserWarning"),
 ]
 
 
-@pytest.fixture(autouse=True)
-def as_without_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Kernels as they are without a GPU, not in Triton's interpreter; threads as they were."""
-    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
-
-
-def start(*arguments: Any) -> int:
-    return commands.main(RECIPE, [str(argument) for argument in arguments])
-
-
-def told(capsys: Any, *arguments: Any) -> str:
-    """Start what must fail before it begins, and return its one line."""
-    with pytest.raises(SystemExit) as caught:
-        start(*arguments)
-    assert caught.value.code == 2
-    words = capsys.readouterr().err
-    assert words.count("\n") == 1
-    return words.strip()
+start = partial(recipe_runs.start, RECIPE)
+told = partial(recipe_runs.told, RECIPE)
 
 
 # ---------------------------------------------------------------------------------------------
