@@ -15,6 +15,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 export OMP_NUM_THREADS ?= 2
 export TOKENIZERS_PARALLELISM = false
 
+# The examples in docstrings, of the package and of the recipes, and the tests.
+TESTED := src/rlrewards $(dir $(wildcard examples/*/__init__.py)) tests
+
 .PHONY: demo test test-all test-adapters coverage audit smollm2 bench fuzz gpu lint format docs install clean
 
 demo: $(DEV)
@@ -23,14 +26,14 @@ demo: $(DEV)
 	$(BIN)/python examples/quickstart_grpo.py
 
 test: $(DEV)
-	$(PYTEST) -m "not slow" --doctest-modules src/rlrewards tests
+	$(PYTEST) -m "not slow" --doctest-modules $(TESTED)
 
 test-all: $(DEV)
-	$(PYTEST) --doctest-modules src/rlrewards tests
+	$(PYTEST) --doctest-modules $(TESTED)
 
 coverage: $(DEV)
 	$(PYTEST) -m "not slow" --doctest-modules --cov --cov-report=term-missing:skip-covered \
-	    --cov-fail-under=95 src/rlrewards tests
+	    --cov-fail-under=95 $(TESTED)
 
 # ONLY="verl skyrl" runs some. The first time it installs gigabytes, for half an hour and more.
 test-adapters: | $(BIN)/python
