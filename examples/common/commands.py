@@ -95,7 +95,9 @@ def parser_for(recipe: Recipe) -> Parser:
     folder = Path("examples") / recipe.name
     parser.add_argument("stage", choices=[*recipe.stages, "all"])
     parser.add_argument(
-        "--config", type=Path, default=folder / "tiny.toml", help="settings (%(default)s)"
+        "--config",
+        type=Path,
+        help=f"settings ({folder / 'tiny.toml'}; with --model smollm2 smollm2.toml beside it)",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs") / recipe.name, help="folder (%(default)s)"
@@ -131,12 +133,16 @@ def main(recipe: Recipe, argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+def default_config(recipe: Recipe, model: str | None) -> Path:
+    """Return the settings of a run that names none: those that suit the model."""
+    name = "smollm2.toml" if model == "smollm2" else "tiny.toml"
+    return Path("examples") / recipe.name / name
+
+
 def make_run(recipe: Recipe, options: argparse.Namespace, stages: Sequence[str]) -> Run:
     """Return the run that the options ask for."""
-    found = settings.read(options.config, own=recipe.own)
-    if found.recipe != recipe.name:
-        start = f"python -m examples.{found.recipe}"
-        raise SettingsError(f"{options.config} is of the recipe {found.recipe}; start {start}")
+    config = options.config or default_config(recipe, options.model)
+    found = settings.read(config, own=recipe.own, recipe=recipe.name)
     if options.model is not None:
         model = dataclasses.replace(found.model, name=options.model, revision=None)
         found = dataclasses.replace(found, model=model)

@@ -178,13 +178,16 @@ class Settings:
     own: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(path: str | Path, *, own: Mapping[str, type[Any]] | None = None) -> Settings:
+def read(
+    path: str | Path, *, own: Mapping[str, type[Any]] | None = None, recipe: str | None = None
+) -> Settings:
     """Return the settings of a file.
 
     Args:
         path: The TOML file.
         own: The recipe's own tables: name to dataclass. A table that the file lacks has its
             defaults.
+        recipe: The recipe that they have to be of; None: any.
     """
     path = Path(path)
     try:
@@ -193,6 +196,9 @@ def read(path: str | Path, *, own: Mapping[str, type[Any]] | None = None) -> Set
         raise SettingsError(f"cannot read --config {path}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is no TOML: {error}") from error
+    named = table.get("recipe")
+    if isinstance(named, str) and recipe not in (None, named):
+        raise SettingsError(f"{path} is of the recipe {named}; start python -m examples.{named}")
     try:
         return parse(table, own=own)
     except SettingsError as error:

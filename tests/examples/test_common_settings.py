@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +86,10 @@ def test_devices_share_the_batch() -> None:
     assert shared_by(found, 3, stages=["rl"]).sft == found.sft
 
 
-def test_every_configuration_of_ours_is_read() -> None:
-    from examples.thesis_distill_grpo.own_settings import OWN
-
-    files = sorted(Path(settings.__file__).parents[1].glob("thesis_distill_grpo/*.toml"))
-    assert {file.name for file in files} >= {"full.toml", "tiny.toml", "smollm2.toml"}
+@pytest.mark.parametrize("recipe", ["gazal_r1", "thesis_distill_grpo", "mr_deepseek_ppo"])
+def test_every_configuration_of_ours_is_read(recipe: str) -> None:
+    own = import_module(f"examples.{recipe}.own_settings").OWN
+    files = sorted(Path(settings.__file__).parents[1].glob(f"{recipe}/*.toml"))
+    assert [file.name for file in files] == ["full.toml", "smollm2.toml", "tiny.toml"]
     for file in files:
-        assert read(file, own=OWN).recipe == "thesis_distill_grpo"
+        assert read(file, own=own).recipe == recipe
