@@ -14,7 +14,8 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -162,11 +163,22 @@ def execute(recipe: Recipe, run: Run, stages: Sequence[str]) -> None:
 
         torch.set_num_threads(1)  # so little work is done faster than it is shared out
     run.out.mkdir(parents=True, exist_ok=True)
-    for name in stages:
-        begun = time.perf_counter()
-        print(f"== {name}", flush=True)
-        recipe.stages[name](run)
-        print(f"   {name} took {time.perf_counter() - begun:.1f} s", flush=True)
+    with only_the_first_speaks():
+        for name in stages:
+            begun = time.perf_counter()
+            print(f"== {name}", flush=True)
+            recipe.stages[name](run)
+            print(f"   {name} took {time.perf_counter() - begun:.1f} s", flush=True)
+
+
+@contextmanager
+def only_the_first_speaks() -> Iterator[None]:
+    """Of several processes, keep all but the first from printing."""
+    if int(os.environ.get("RANK", "0")) == 0:
+        yield
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):
+        yield
 
 
 def quiet() -> None:

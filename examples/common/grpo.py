@@ -11,6 +11,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from examples.common import generation, models, preflight, records, training
@@ -55,7 +56,14 @@ def train(
             run, settings, model, tokenizer, kept, stack, recipe=recipe, advantages=advantages
         )
     history = training.fit(trainer, run, folder)
-    models.save(trainer.model, tokenizer, run.saved("rl"))
+    training.save(trainer, tokenizer, run.saved("rl"))
+    if trainer.is_world_process_zero():
+        summarize(history, folder, pictures)
+    return history
+
+
+def summarize(history: Sequence[Row], folder: Path, pictures: Sequence[str] = ()) -> None:
+    """Draw the curves, and say how the reward went."""
     parts = [name for name in history[0] if name.startswith("rewards/") and name.endswith("/mean")]
     names = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
     records.draw(history, names, folder / "curves.png")
@@ -65,7 +73,6 @@ def train(
     print(
         f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f}{shown}"
     )
-    return history
 
 
 def short_enough(rows: Sequence[Row], tokenizer: Any, limit: int) -> list[Row]:

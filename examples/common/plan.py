@@ -8,6 +8,7 @@ what was measured.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -335,6 +336,12 @@ def _size(count: float) -> str:
 def check(run: Run, stages: Sequence[str], *, memories: dict[str, Memory] | None = None) -> None:
     """Refuse what would fail later: packages, model, chat template, memory, room on the disk."""
     settings = run.settings
+    alone = [name for name in stages if name in ("prepare", "evaluate")]
+    if alone and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise preflight.PreflightError(
+            f"stage {alone[0]} is for one process; start it with python -m, and only sft and rl "
+            "through accelerate launch or torchrun"
+        )
     preflight.require_packages(preflight.packages_for(settings))
     trains = [stage for stage in stages if stage != "prepare"]
     if not trains:

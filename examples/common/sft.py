@@ -36,12 +36,10 @@ def train(run: Run, rows: Sequence[Row]) -> list[Row]:
     with models.exact_adapters(model):
         trainer = make_trainer(run, settings, model, tokenizer, examples, held_out)
     history = training.fit(trainer, run, folder, Journal(folder / "metrics.jsonl"))
-    models.save(trainer.model, tokenizer, run.saved("sft"))
-    records.draw(
-        history,
-        ["loss", "mean_token_accuracy", "eval_loss", "eval_mean_token_accuracy"],
-        folder / "curves.png",
-    )
+    training.save(trainer, tokenizer, run.saved("sft"))
+    if trainer.is_world_process_zero():
+        names = ["loss", "mean_token_accuracy", "eval_loss", "eval_mean_token_accuracy"]
+        records.draw(history, names, folder / "curves.png")
     return history
 
 

@@ -94,3 +94,14 @@ def fit(trainer: Any, run: Run, folder: Path, *callbacks: Any) -> list[Row]:
         print(f"   goes on from {last}")
     trainer.train(resume_from_checkpoint=last)
     return records.read_jsonl(folder / "metrics.jsonl")
+
+
+def save(trainer: Any, tokenizer: Any, folder: Path) -> None:
+    """Save what was trained; every process calls it, and the first writes."""
+    if models.is_sharded():  # the pieces have to be gathered first, by all
+        if trainer.is_fsdp_enabled:
+            trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        trainer.save_model(str(folder))
+    elif trainer.is_world_process_zero():
+        models.save(trainer.model, tokenizer, folder)
+    trainer.accelerator.wait_for_everyone()

@@ -67,12 +67,6 @@ def check(run: Run, chosen: Sequence[str]) -> None:
     """Refuse what would fail later, before anything is loaded."""
     settings, rl = run.settings, run.settings.rl
     processes = int(os.environ.get("WORLD_SIZE", "1"))
-    alone = [name for name in chosen if name in ("prepare", "evaluate")]
-    if alone and processes > 1:
-        raise PreflightError(
-            f"stage {alone[0]} is for one process; start it with python -m, and only sft and rl "
-            "through accelerate launch or torchrun"
-        )
     if "rl" in chosen:
         sharded = [
             name
