@@ -86,8 +86,8 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and leave with status 2."""
-        self.exit(2, f"{self.prog}: {message}\n")
+        """Say what is wrong and leave with status 2; of several processes the first says it."""
+        self.exit(2, f"{self.prog}: {message}\n" if is_first() else None)
 
 
 def parser_for(recipe: Recipe) -> Parser:
@@ -171,10 +171,15 @@ def execute(recipe: Recipe, run: Run, stages: Sequence[str]) -> None:
             print(f"   {name} took {time.perf_counter() - begun:.1f} s", flush=True)
 
 
+def is_first() -> bool:
+    """Return whether this is the only process, or the first of several."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
 @contextmanager
 def only_the_first_speaks() -> Iterator[None]:
     """Of several processes, keep all but the first from printing."""
-    if int(os.environ.get("RANK", "0")) == 0:
+    if is_first():
         yield
         return
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import rlrewards as rr
-from examples.common import report
+from examples.common import models, report, vllm_engine
 from examples.common.commands import Run
-from examples.common.generation import Completion, Messages, Sampler, Sampling, generate
+from examples.common.generation import (
+    Completion,
+    Messages,
+    Sampler,
+    Sampling,
+    generate,
+    prompt_ids,
+)
 from examples.common.preflight import PreflightError, require_chat_template
 from examples.common.records import write_jsonl
 from examples.common.report import Result
@@ -143,35 +152,89 @@ def evaluate_run(
         grade: What decides; by default the verifier.
         adapt: Called with the name of each model and its tokenizer before anything is asked.
     """
-    settings, folder = run.settings.evaluation, run.stage("evaluation")
-    found: list[Result] = []
-    lines: list[str] = []
-    before: dict[str, Result] = {}
-    for stage in settings.compare:
+    asked = models_to_ask(run)
+    if not asked:
+        raise PreflightError("there is no model to evaluate; run the stages sft and rl")
+    tokenizers = {stage: make_tokenizer(run, stage, adapt) for stage in asked}
+    engine = vllm_engine.start(
+        run.settings,
+        [*asked.values()],
+        partial(longest_prompt, tokenizers.values(), benchmarks),
+        seed=run.seed_of(run.settings.evaluation),
+    )
+    found = [
+        ask(run, stage, saved, tokenizers[stage], benchmarks, grade or grade_with(), engine)
+        for stage, saved in asked.items()
+    ]
+    lines = [
+        report.difference(after, before)
+        for before_, after_ in itertools.pairwise(found)
+        for before, after in zip(before_, after_, strict=True)
+        if not after.pass_at
+    ]
+    results = [result for model in found for result in model]
+    print(report.save(results, run.stage("evaluation"), lines))
+    return results
+
+
+def models_to_ask(run: Run) -> dict[str, Path | None]:
+    """Return what the settings compare, by stage: what it saved, None for the model before it."""
+    asked: dict[str, Path | None] = {}
+    for stage in run.settings.evaluation.compare:
         saved = None if stage == "base" else run.saved(stage)
         if saved is not None and not saved.is_dir():
             print(f"   {stage}: nothing was saved by this stage, left out")
             continue
-        print(f"   {stage}: {saved or run.settings.model.name}", flush=True)
-        sampler = make_sampler(run, stage, saved, adapt)
-        for benchmark in benchmarks:
-            result = evaluate(
-                Benchmark(f"{benchmark.name}, {stage}", benchmark.rows),
-                sampler,
-                sampling_of(settings),
-                samples=benchmark.samples or settings.samples,
-                grade=grade or grade_with(),
-                completions=folder / file_of(benchmark.name, stage),
-                pass_at=benchmark.pass_at,
-            )
-            found.append(result)
-            if benchmark.name in before and not benchmark.pass_at:
-                lines.append(report.difference(result, before[benchmark.name]))
-            before[benchmark.name] = result
-    if not found:
-        raise PreflightError("there is no model to evaluate; run the stages sft and rl")
-    print(report.save(found, folder, lines))
-    return found
+        asked[stage] = saved
+    return asked
+
+
+def make_tokenizer(run: Run, stage: str, adapt: Callable[[str, Any], None] | None) -> Any:
+    """Return the tokenizer that a model is asked with."""
+    tokenizer = models.load_tokenizer(run.settings.model)
+    require_chat_template(tokenizer, run.settings.model.name)
+    if adapt is not None:
+        adapt(stage, tokenizer)
+    return tokenizer
+
+
+def longest_prompt(tokenizers: Iterable[Any], benchmarks: Sequence[Benchmark]) -> int:
+    """Return the tokens of the longest prompt of all."""
+    prompts = [row["prompt"] for benchmark in benchmarks for row in benchmark.rows]
+    return max(
+        len(ids)
+        for tokenizer in tokenizers
+        for ids in (prompt_ids(tokenizer, prompt) for prompt in prompts)
+    )
+
+
+def ask(
+    run: Run,
+    stage: str,
+    saved: Path | None,
+    tokenizer: Any,
+    benchmarks: Sequence[Benchmark],
+    grade: Grader,
+    engine: vllm_engine.Engine | None,
+) -> list[Result]:
+    """Ask one model everything; it is in memory only as long as this takes."""
+    print(f"   {stage}: {saved or run.settings.model.name}", flush=True)
+    settings = run.settings.evaluation
+    sampler = (
+        make_sampler(run, saved, tokenizer) if engine is None else engine.sampler(saved, tokenizer)
+    )
+    return [
+        evaluate(
+            Benchmark(f"{benchmark.name}, {stage}", benchmark.rows),
+            sampler,
+            sampling_of(settings),
+            samples=benchmark.samples or settings.samples,
+            grade=grade,
+            completions=run.stage("evaluation") / file_of(benchmark.name, stage),
+            pass_at=benchmark.pass_at,
+        )
+        for benchmark in benchmarks
+    ]
 
 
 def file_of(benchmark: str, stage: str) -> str:
@@ -193,25 +256,12 @@ def sampling_of(settings: EvaluationSettings) -> Sampling:
     )
 
 
-def make_sampler(
-    run: Run,
-    stage: str,
-    folder: Path | None,
-    adapt: Callable[[str, Any], None] | None = None,
-) -> Sampler:
+def make_sampler(run: Run, folder: Path | None, tokenizer: Any) -> Sampler:
     """Return what draws completions of a saved model; folder None: of the one before training."""
     import transformers
 
-    from examples.common import models, vllm_engine
-
     settings = run.settings.evaluation
     transformers.set_seed(run.seed_of(settings))
-    tokenizer = models.load_tokenizer(run.settings.model)
-    require_chat_template(tokenizer, run.settings.model.name)
-    if adapt is not None:
-        adapt(stage, tokenizer)
-    if vllm_engine.is_usable(run.settings, folder):
-        return vllm_engine.make_sampler(run.settings, folder, tokenizer, seed=run.seed_of(settings))
     model, _ = models.load(run.settings.model, folder=folder, trainable=False)
 
     def sampler(prompts: Sequence[Messages], sampling: Sampling) -> list[Completion]:

@@ -70,6 +70,13 @@ def render(tokenizer: Any, messages: Messages) -> str:
     return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
 
 
+def prompt_ids(tokenizer: Any, messages: Messages) -> list[int]:
+    """Return the tokens of a conversation, up to where the assistant's turn begins."""
+    text = render(tokenizer, messages)
+    ids: list[int] = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
 def _batch(model: Any, tokenizer: Any, texts: list[str], sampling: Sampling) -> list[Completion]:
     inputs = tokenizer(
         texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
@@ -88,10 +95,11 @@ def _batch(model: Any, tokenizer: Any, texts: list[str], sampling: Sampling) -> 
 
 
 def _arguments(sampling: Sampling) -> dict[str, Any]:
-    length = {"max_new_tokens": sampling.completion_tokens}
+    # A model may bring settings of its own; what is asked here is all that holds.
+    known = {"max_new_tokens": sampling.completion_tokens, "repetition_penalty": 1.0, "min_p": None}
     if sampling.temperature == 0:
-        return length | {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-    return length | {
+        return known | {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
+    return known | {
         "do_sample": True,
         "temperature": sampling.temperature,
         "top_p": sampling.top_p,

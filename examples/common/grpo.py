@@ -58,21 +58,19 @@ def train(
     history = training.fit(trainer, run, folder)
     training.save(trainer, tokenizer, run.saved("rl"))
     if trainer.is_world_process_zero():
-        summarize(history, folder, pictures)
+        parts = [n for n in history[0] if n.startswith("rewards/") and n.endswith("/mean")]
+        shown = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
+        summarize(history, folder, shown)
     return history
 
 
-def summarize(history: Sequence[Row], folder: Path, pictures: Sequence[str] = ()) -> None:
-    """Draw the curves, and say how the reward went."""
-    parts = [name for name in history[0] if name.startswith("rewards/") and name.endswith("/mean")]
-    names = ["reward", *parts, "completions/mean_length", "loss", "kl", *pictures]
-    records.draw(history, names, folder / "curves.png")
+def summarize(history: Sequence[Row], folder: Path, shown: Sequence[str]) -> None:
+    """Draw the curves of some names, and say how the reward went."""
+    records.draw(history, shown, folder / "curves.png")
     ends = records.ends([row["reward"] for row in history if row.get("reward") is not None])
     rise = ends["rise_in_standard_errors"]
-    shown = f" ({rise:+.1f} standard errors)" if math.isfinite(rise) else ""
-    print(
-        f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f}{shown}"
-    )
+    told = f" ({rise:+.1f} standard errors)" if math.isfinite(rise) else ""
+    print(f"   mean reward: first fifth {ends['first']:+.3f}, last fifth {ends['last']:+.3f}{told}")
 
 
 def short_enough(rows: Sequence[Row], tokenizer: Any, limit: int) -> list[Row]:

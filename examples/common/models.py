@@ -190,8 +190,12 @@ def nf4(settings: ModelSettings) -> Any:
 def is_sharded() -> bool:
     """Return whether the weights are cut over the devices: FSDP, or ZeRO's third stage."""
     uses_fsdp = os.environ.get("ACCELERATE_USE_FSDP", "false").lower() == "true"
-    zero_stage = os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "0")
-    return uses_fsdp or zero_stage == "3"
+    return uses_fsdp or zero_stage() == 3
+
+
+def zero_stage() -> int:
+    """Return which stage of DeepSpeed's ZeRO was asked for; 0: none."""
+    return int(os.environ.get("ACCELERATE_DEEPSPEED_ZERO_STAGE", "0"))
 
 
 def adapter(settings: AdapterSettings) -> LoraConfig:

@@ -342,6 +342,11 @@ def check(run: Run, stages: Sequence[str], *, memories: dict[str, Memory] | None
             f"stage {alone[0]} is for one process; start it with python -m, and only sft and rl "
             "through accelerate launch or torchrun"
         )
+    if "rl" in stages and models.zero_stage() == 3:
+        raise preflight.PreflightError(
+            "the RL stage needs lm_head whole, which ZeRO's third stage cuts; take "
+            "examples/common/accelerate/8_h100_fsdp.yaml"
+        )
     preflight.require_packages(preflight.packages_for(settings))
     trains = [stage for stage in stages if stage != "prepare"]
     if not trains:

@@ -159,6 +159,7 @@ class EvaluationSettings:
     batch_size: int = 32
     compare: tuple[str, ...] = ("rl",)  # base, sft, rl: the models that are asked
     vllm: Literal["auto", "never"] = "auto"
+    vllm_memory_share: float = 0.85
     seed: int | None = None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -93,15 +94,18 @@ def fit(trainer: Any, run: Run, folder: Path, *callbacks: Any) -> list[Row]:
     if last is not None:
         print(f"   goes on from {last}")
     trainer.train(resume_from_checkpoint=last)
+    trainer.accelerator.wait_for_everyone()  # the first process writes what all read
     return records.read_jsonl(folder / "metrics.jsonl")
 
 
 def save(trainer: Any, tokenizer: Any, folder: Path) -> None:
     """Save what was trained; every process calls it, and the first writes."""
-    if models.is_sharded():  # the pieces have to be gathered first, by all
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:  # the pieces are gathered, by all
         if trainer.is_fsdp_enabled:
             trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         trainer.save_model(str(folder))
+        if trainer.is_world_process_zero():
+            shutil.rmtree(folder / "ref", ignore_errors=True)  # TRL's copy of the first adapters
     elif trainer.is_world_process_zero():
         models.save(trainer.model, tokenizer, folder)
     trainer.accelerator.wait_for_everyone()

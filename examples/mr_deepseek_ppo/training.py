@@ -14,11 +14,11 @@ from typing import Any
 import torch
 
 import rlrewards as rr
-from examples.common import models, preflight, records
+from examples.common import models, records
 from examples.common.commands import Run
 from examples.common.generation import render
-from examples.common.grpo import short_enough
-from examples.common.training import finished
+from examples.common.grpo import short_enough, summarize
+from examples.common.training import finished, load
 from examples.mr_deepseek_ppo import checkpoints, own_settings, prompts, rollout
 from examples.mr_deepseek_ppo.collector import Collector
 from examples.mr_deepseek_ppo.optimization import make_optimizer, make_schedule
@@ -119,12 +119,7 @@ class Training:
         final, folder = self.run.saved("rl"), self.run.stage("rl")
         models.save(self.policy.language_model, self.tokenizer, final)
         torch.save(self.policy.value_head.state_dict(), final / "value_head.pt")
-        records.draw(history, SHOWN, folder / "curves.png")
-        rise = records.ends([row["reward"] for row in history])
-        print(
-            f"   mean reward: first fifth {rise['first']:+.3f}, last fifth {rise['last']:+.3f} "
-            f"({rise['rise_in_standard_errors']:+.1f} standard errors)"
-        )
+        summarize(history, folder, SHOWN)
 
 
 def make_training(run: Run, asked: Sequence[Row], stack: rr.Stack) -> Training:
@@ -169,12 +164,8 @@ def make_policy(run: Run) -> tuple[Policy, Any]:
     """Return the policy that the supervised stage left, or the bare model with new adapters."""
     settings, rl = run.settings, run.settings.rl
     assert rl is not None
-    torch.manual_seed(run.seed_of(rl))  # of new adapters
-    model, tokenizer = models.load(settings.model, folder=run.latest("sft"))
-    preflight.require_chat_template(tokenizer, settings.model.name)
+    model, tokenizer = load(run, rl, run.latest("sft"))
     prompts.without_opened_thinking(tokenizer)
-    if settings.adapter is not None:
-        model = models.with_adapter(model, settings.adapter)
     without_dropout(model)
     if settings.model.gradient_checkpointing:
         model.gradient_checkpointing_enable({"use_reentrant": False})

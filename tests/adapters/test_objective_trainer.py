@@ -23,6 +23,7 @@ tiny = pytest.importorskip("tiny_trainer")
 
 from rlrewards import objectives as rl  # noqa: E402
 from rlrewards.adapters.trl import ObjectiveGRPOTrainer, reward_functions  # noqa: E402
+from rlrewards.adapters.trl.checks import keywords_needed  # noqa: E402
 from rlrewards.adapters.trl.loss_types import count_of, recipe_of  # noqa: E402
 from rlrewards.adapters.trl.streams import stream_advantages, stream_names  # noqa: E402
 from rlrewards.adapters.trl.window import Window  # noqa: E402
@@ -123,6 +124,28 @@ def test_the_numbers_of_trl_with_a_reference(tmp_path: Path) -> None:
         changes = {"loss_type": "grpo", "beta": 0.1, "use_bias_correction_kl": corrected, **again}
         logs = compare(tmp_path, 3, changes, net=net)
         assert logs[-1]["kl"] > 0
+
+
+def test_the_numbers_of_trl_with_experts(tmp_path: Path) -> None:
+    def net() -> Any:
+        from transformers import Qwen3MoeConfig, Qwen3MoeForCausalLM
+
+        torch.manual_seed(0)
+        plain = tiny.model().config.to_dict()
+        shared = {name: value for name, value in plain.items() if name in SHARED_SIZES}
+        experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16}
+        balance = {"output_router_logits": True, "router_aux_loss_coef": 0.1}
+        return Qwen3MoeForCausalLM(Qwen3MoeConfig(**shared, **experts, **balance))
+
+    logs = compare(tmp_path, 3, {"loss_type": "dapo", **TWICE}, net=net)
+    assert logs[-1]["aux_loss"] > 0
+
+
+SHARED_SIZES = (
+    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"),
+    *("num_attention_heads", "num_key_value_heads", "head_dim", "max_position_embeddings"),
+    *("initializer_range", "pad_token_id", "eos_token_id", "bos_token_id"),
+)
 
 
 def test_a_reference_costs_no_second_pass(tmp_path: Path) -> None:
@@ -476,10 +499,29 @@ def test_a_recipe_of_ones_own_without_a_keyword_that_a_setting_needs(
     tiny.model().save_pretrained(model)
     args = tiny.config(tmp_path, **changes)
     [setting] = changes
-    with pytest.raises(
-        ValueError, match=f"{setting} is passed to the recipe as {keyword}=.*narrow"
-    ):
+    told = (
+        f"{setting} is passed to the recipe as {keyword}=, which narrow does not take: .*{setting}="
+    )
+    with pytest.raises(ValueError, match=told):
         tiny.trainer(ObjectiveGRPOTrainer, args, recipe=narrow, count="tokens", net=_loaded(model))
+
+
+def test_keywords_that_are_needed_without_being_asked_for() -> None:
+    """Two settings are on by default, so that leaving them is no remedy."""
+    made: Any = SimpleNamespace(
+        recipe=rl.recipes.dapo,
+        beta=0.1,
+        args=SimpleNamespace(use_bias_correction_kl=True),
+        top_entropy_quantile=1.0,
+        off_policy_mask_threshold=None,
+        use_vllm=True,
+        vllm_importance_sampling_correction=True,
+    )
+    found = keywords_needed(made)
+    assert found["kl"] == "use_bias_correction_kl=False"
+    assert found["weight"] == "vllm_importance_sampling_correction=False"
+    made.recipe = rl.recipes.vespo
+    assert "weight" not in keywords_needed(made)  # the correction goes into its ratio
 
 
 def test_every_recipe_trains(tmp_path: Path) -> None:

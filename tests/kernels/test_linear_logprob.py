@@ -250,13 +250,16 @@ OBJECTIVES = {
     "grpo": (recipes.grpo, {}),
     "grpo with k3": (recipes.grpo, {"beta": 0.1, "ref_logp": "ref", "denominator": 7}),
     "grpo with corrected k3": (
-        *(recipes.grpo, {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3}),
+        recipes.grpo,
+        {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3},
     ),
     "cispo with straight-through k3": (
-        *(recipes.cispo, {"beta": 0.1, "ref_logp": "ref", "kl": kl.k3_straight_through}),
+        recipes.cispo,
+        {"beta": 0.1, "ref_logp": "ref", "kl": kl.k3_straight_through},
     ),
     "reinforce with corrected k3": (
-        *(recipes.reinforce, {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3}),
+        recipes.reinforce,
+        {"beta": 0.1, "ref_logp": "ref", "kl": kl.corrected_k3},
     ),
     "grpo, tensor denominator": (recipes.grpo, {"denominator": torch.tensor(5.0)}),
     "dr_grpo": (recipes.dr_grpo, {"length": 10}),

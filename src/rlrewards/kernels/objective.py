@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from rlrewards.kernels import launch
-from rlrewards.kernels.surrogate_forms import FORMS
+from rlrewards.kernels.surrogate_forms import FORMS, PENALTIES, is_corrected_by
 from rlrewards.objectives import recipes
 from rlrewards.objectives.aggregate import constant, row_weights
-from rlrewards.objectives.kl import corrected_k3, k1, k2, k3, k3_straight_through, k_abs
+from rlrewards.objectives.kl import corrected_k3, k3
 from rlrewards.objectives.metrics import LossOutput
 
 AGGREGATES: Mapping[Callable[..., LossOutput], Callable[..., Tensor]] = {
@@ -34,7 +34,7 @@ PER_TOKEN = ("keep", "weight", "ref_logp")
 OPTIONAL = (*PER_TOKEN, "denominator", "ceiling")
 """Settings that may be None."""
 
-_PENALTIES = (k1, k2, k3, k_abs, k3_straight_through, corrected_k3)
+_PENALTIES = (*PENALTIES, corrected_k3)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +69,7 @@ class PolicyObjective:
         settings = self.settings
         while isinstance(recipe, partial) and not recipe.args:
             recipe, settings = recipe.func, {**recipe.keywords, **settings}
-        if self._corrects(settings.get("kl")):
+        if is_corrected_by(settings.get("kl"), self.old_logp):
             settings = {**settings, "kl": corrected_k3}
         object.__setattr__(self, "recipe", recipe)
         object.__setattr__(self, "settings", settings)
@@ -89,12 +89,6 @@ class PolicyObjective:
 
     def _old(self, logp: Tensor) -> Tensor:
         return logp.detach() if self.old_logp is None else self.old_logp
-
-    def _corrects(self, kl: Any) -> bool:
-        """Whether an estimator is ``corrected_k3`` with the objective's own ``old_logp``."""
-        if not isinstance(kl, partial) or kl.func is not corrected_k3 or kl.args:
-            return False
-        return [*kl.keywords] == ["old_logp"] and kl.keywords["old_logp"] is self.old_logp
 
     @property
     def is_token_level(self) -> bool:

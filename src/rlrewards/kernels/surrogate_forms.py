@@ -74,11 +74,17 @@ def penalty_name(call: Call) -> str | None:
     for known in PENALTIES:
         if penalty is known:
             return str(known.__name__)
-    if not isinstance(penalty, partial) or penalty.func is not kl.corrected_k3 or penalty.args:
-        return None
-    corrects = penalty.keywords.get("old_logp") is call.old_logp is not None
     assert call.form is not None
-    return "corrected_k3" if corrects and call.form.kind != "reinforce" else None
+    knows_ratio = call.form.kind != "reinforce"
+    return "corrected_k3" if knows_ratio and is_corrected_by(penalty, call.old_logp) else None
+
+
+def is_corrected_by(penalty: Any, old_logp: Tensor | None) -> bool:
+    """Whether a KL penalty is ``partial(corrected_k3, old_logp=old_logp)``."""
+    if not isinstance(penalty, partial) or penalty.func is not kl.corrected_k3 or penalty.args:
+        return False
+    given = penalty.keywords
+    return [*given] == ["old_logp"] and given["old_logp"] is old_logp is not None
 
 
 def bounds(kind: Kind, settings: Mapping[str, Any]) -> tuple[float, float, float]:

@@ -36,11 +36,12 @@ def check_recipe(trainer: Any) -> None:
             "entropy_coef and use_adaptive_entropy add an entropy bonus, which no recipe has: "
             "leave them, or use TRL's GRPOTrainer"
         )
-    for keyword, setting in keywords_needed(trainer).items():
+    for keyword, remedy in keywords_needed(trainer).items():
         if not takes(trainer.recipe, keyword):
+            setting = remedy.partition("=")[0]
             raise ValueError(
                 f"{setting} is passed to the recipe as {keyword}=, which "
-                f"{_name(trainer.recipe)} does not take: give it that keyword, or leave the setting"
+                f"{_name(trainer.recipe)} does not take: give it that keyword, or set {remedy}"
             )
     if innermost(trainer.recipe) is recipes.vapo:
         raise ValueError(
@@ -50,19 +51,19 @@ def check_recipe(trainer: Any) -> None:
 
 
 def keywords_needed(trainer: Any) -> dict[str, str]:
-    """Return the keywords that settings have the trainer pass to the recipe, and which settings."""
+    """Return the keywords that settings have the trainer pass to the recipe, and what avoids it."""
     needed: dict[str, str] = {}
     if trainer.beta:
-        needed |= dict.fromkeys(("beta", "ref_logp"), "beta")
+        needed |= dict.fromkeys(("beta", "ref_logp"), "beta=0.0")
         if trainer.args.use_bias_correction_kl:
-            needed["kl"] = "use_bias_correction_kl"
+            needed["kl"] = "use_bias_correction_kl=False"
     if trainer.top_entropy_quantile < 1.0:
-        needed["keep"] = "top_entropy_quantile"
+        needed["keep"] = "top_entropy_quantile=1.0"
     if trainer.off_policy_mask_threshold is not None:
-        needed["keep"] = "off_policy_mask_threshold"
+        needed["keep"] = "off_policy_mask_threshold=None"
     corrects = trainer.use_vllm and trainer.vllm_importance_sampling_correction
     if corrects and not takes(trainer.recipe, "log_weight"):
-        needed["weight"] = "vllm_importance_sampling_correction"
+        needed["weight"] = "vllm_importance_sampling_correction=False"
     return needed
 
 

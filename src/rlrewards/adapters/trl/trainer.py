@@ -272,11 +272,10 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
 
     def _needs_logp_first(self) -> bool:
         """Whether the policy decides which tokens take part; experts have a loss beside ours."""
-        return (
-            self.aux_loss_enabled
-            or self.top_entropy_quantile < 1.0
-            or self.off_policy_mask_threshold is not None
-        )
+        return self.aux_loss_enabled or self._selects()
+
+    def _selects(self) -> bool:
+        return self.top_entropy_quantile < 1.0 or self.off_policy_mask_threshold is not None
 
     def _in_one_pass(
         self, model: nn.Module, inputs: dict[str, Any], objective: PolicyObjective
@@ -292,8 +291,9 @@ class ObjectiveGRPOTrainer(GRPOTrainer):  # type: ignore[misc]
         self, model: nn.Module, inputs: dict[str, Any], objective: PolicyObjective
     ) -> tuple[Found, PolicyObjective, Tensor | None]:
         logp, entropy, aux_loss = self._forward(model, inputs)
-        keep = self._kept(inputs, objective, logp.detach(), entropy.detach())
-        objective = replace(objective, settings={**objective.settings, "keep": keep})
+        if self._selects():
+            keep = self._kept(inputs, objective, logp.detach(), entropy.detach())
+            objective = replace(objective, settings={**objective.settings, "keep": keep})
         loss = objective(logp).loss
         return Found(loss, logp.detach(), entropy.detach()), objective, aux_loss
 
