@@ -79,29 +79,33 @@ def resumes(out: Path, rows: Sequence[dict[str, Any]]) -> None:
     assert start("sft", "--config", TINY, "--out", out, "--resume") == 0  # nothing is left to do
 
 
-def short(tmp_path: Path, **changes: str) -> Path:
-    """Return a configuration of very few steps."""
-    text = TINY.read_text(encoding="utf-8")
-    for before, after in changes.values():  # type: ignore[misc]
-        assert before in text
-        text = text.replace(before, after)
-    path = tmp_path / "short.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
+NF4 = ('quantization = "none"', 'quantization = "nf4"')
+FEW = (
+    ("sft = 768", "sft = 128"),
+    ("epochs = 5", "max_steps = 4"),
+    ("max_steps = 50", "max_steps = 3"),
+    ("evaluations = 2", "evaluations = 2\nkeep_best = 'eval_mean_token_accuracy'"),
+)
 
 
-FEW: dict[str, Any] = {
-    "sft": ("sft = 768", "sft = 128"),
-    "epochs": ("epochs = 5", "max_steps = 4"),
-    "rl": ("max_steps = 50", "max_steps = 3"),
-    "held_out": ("evaluations = 2", "evaluations = 2\nkeep_best = 'eval_mean_token_accuracy'"),
-}
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning")
+def test_the_reward_rises_in_four_bits(tmp_path: Path, seed: int) -> None:
+    pytest.importorskip("bitsandbytes")
+    config, out = recipe_runs.changed(tmp_path / "nf4.toml", TINY, NF4), tmp_path / "run"
+    assert start("all", "--config", config, "--out", out, "--seed", seed) == 0
+    rows = records.read_jsonl(out / "rl" / "metrics.jsonl")
+    found = records.ends([row["reward"] for row in rows])
+    assert found["rise_in_standard_errors"] > 2, found
+    right = records.ends([row["accuracy"] for row in rows])
+    assert right["rise_in_standard_errors"] > 2, right
 
 
 @pytest.mark.filterwarnings("ignore:Could not find a config file:UserWarning")
 def test_four_bits(tmp_path: Path, capsys: Any) -> None:
     bitsandbytes = pytest.importorskip("bitsandbytes")
-    path = short(tmp_path, **FEW, nf4=('quantization = "none"', 'quantization = "nf4"'))
+    path = recipe_runs.changed(tmp_path / "few.toml", TINY, NF4, *FEW)
     out = tmp_path / "run"
     assert start("all", "--config", path, "--out", out) == 0
     assert len(records.read_jsonl(out / "rl" / "metrics.jsonl")) == 3
@@ -116,7 +120,7 @@ def test_four_bits(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_a_seed_gives_the_same_run(tmp_path: Path, capsys: Any) -> None:
-    path = short(tmp_path, **FEW)
+    path = recipe_runs.changed(tmp_path / "few.toml", TINY, *FEW)
     runs = []
     for number, seed in enumerate([3, 3, 4]):
         out = tmp_path / str(number)
@@ -172,7 +176,7 @@ def test_the_plan(tmp_path: Path, capsys: Any) -> None:
 
 
 def test_all_that_is_planned_is_written(tmp_path: Path, capsys: Any) -> None:
-    path, out = short(tmp_path, **FEW), tmp_path / "run"
+    path, out = recipe_runs.changed(tmp_path / "few.toml", TINY, *FEW), tmp_path / "run"
     assert start("all", "--config", path, "--out", out, "--dry-run") == 0
     lines = [
         line.split("writes   ")[1]
@@ -189,12 +193,16 @@ def test_what_is_told_before_it_starts(
 ) -> None:
     out = tmp_path / "run"
     assert "run the stage prepare first" in told(capsys, "sft", "--config", TINY, "--out", out)
-    wrong = short(tmp_path, size=("batch_size = 64", "batch_sise = 64"))
+    wrong = recipe_runs.changed(tmp_path / "bad.toml", TINY, ("batch_size = 64", "batch_sise = 64"))
     assert "unknown setting sft.batch_sise" in told(capsys, "all", "--config", wrong)
-    other = short(tmp_path, name=('recipe = "thesis_distill_grpo"', 'recipe = "gazal_r1"'))
+    other = recipe_runs.changed(
+        tmp_path / "bad.toml", TINY, ('recipe = "thesis_distill_grpo"', 'recipe = "gazal_r1"')
+    )
     assert "is of the recipe gazal_r1" in told(capsys, "all", "--config", other)
     assert "--seed must be at least 0" in told(capsys, "all", "--config", TINY, "--seed", "-1")
-    nobody = short(tmp_path, judge=("[teacher]", '[judge]\nreward = "nowhere:f"\n\n[teacher]'))
+    nobody = recipe_runs.changed(
+        tmp_path / "bad.toml", TINY, ("[teacher]", '[judge]\nreward = "nowhere:f"\n\n[teacher]')
+    )
     assert "cannot import the judge 'nowhere:f'" in told(capsys, "all", "--config", nobody)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(models, "is_local", lambda model: False)
