@@ -168,8 +168,8 @@ def evaluate_run(
     ]
     lines = [
         report.difference(after, before)
-        for before_, after_ in itertools.pairwise(found)
-        for before, after in zip(before_, after_, strict=True)
+        for earlier, later in itertools.pairwise(found)
+        for before, after in zip(earlier, later, strict=True)
         if not after.pass_at
     ]
     results = [result for model in found for result in model]
