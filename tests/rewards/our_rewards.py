@@ -18,6 +18,7 @@ REWARDS = [
     rr.HuatuoFormat(),
     rr.GazalFormat(),
     rr.GazalFormat(prefilled_think=True),
+    rr.GazalFormat(parts=("think",)),
     rr.GazalFormat(parts=("final_answer",)),
     rr.GazalFormat(parts=("think", "assessment")),
     rr.CosineLength(max_length=32),
