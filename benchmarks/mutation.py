@@ -5,9 +5,10 @@
 Each mutant is one small change to one source file (see `mutants.py`). It runs in a process of its
 own, where the changed source stands in for the module, and every law that applies is tried on the
 rewards that the module is about, our example-based tests on none. A mutant is killed when a law
-breaks or hangs; one that cannot be imported counts for neither side. First each file is tried
-unchanged, which must survive. What survives is printed with
-the explanation that `mutation_survivors.toml` gives, or with none.
+breaks or hangs; one that cannot be imported counts for neither side. First and last each file is
+tried unchanged, which must survive: a run whose folder goes away in the middle would kill all that
+is left. What survives is printed with the explanation that `mutation_survivors.toml` gives, or with
+none.
 
 Once laws were added, `--again` with an earlier record (`mutation.json`) tries its survivors alone
 and keeps the rest: what a law has killed, more laws kill.
@@ -211,10 +212,8 @@ def main() -> int:
         laws.update(earlier["laws"])
         for file, counts in earlier["files"].items():
             tally[file].update({name: n for name, n in counts.items() if name != "survived"})
-    for file in arguments.only:
-        outcome, law = judged((file, unchanged(file), arguments.examples))
-        if outcome != "survived":
-            parser.error(f"{file}, unchanged, is {outcome} by {law!r}: no mutant would count")
+    if control := not_surviving(arguments.only, arguments.examples):
+        parser.error(f"{control}: no mutant would count")
     tried = chosen(arguments.only, arguments.every, earlier)
     for file, mutant, outcome, law in run(tried, arguments.examples, arguments.workers):
         tally[file][outcome] += 1
@@ -228,6 +227,8 @@ def main() -> int:
                               "mutant": mutant.key, "why": reason})  # fmt: skip
             print(f"survived {file}:{mutant.line} [{mutant.kind}] {mutant.key}  {reason}",
                   flush=True)  # fmt: skip
+    if control := not_surviving(arguments.only, arguments.examples):
+        parser.error(f"{control} after the mutants: something else killed some of them, too")
     lines = table(tally, survivors, laws)
     lines.append(f"\n{time.monotonic() - begun:.0f} s")
     print("\n".join(lines))
@@ -240,6 +241,15 @@ def main() -> int:
                        ensure_ascii=False) + "\n", encoding="utf-8")  # fmt: skip
     unexplained = [one for one in survivors if not one["why"]]
     return int(bool(unexplained))
+
+
+def not_surviving(files: Sequence[str], examples: int) -> str:
+    """Return which file is killed unchanged, and by what; empty where all survive."""
+    for file in files:
+        outcome, law = judged((file, unchanged(file), examples))
+        if outcome != "survived":
+            return f"{file}, unchanged, is {outcome} by {law!r}"
+    return ""
 
 
 def table(

@@ -84,3 +84,16 @@ def test_a_slice_of_the_run(tmp_path):
     assert tally["killed"] >= 4, done.stdout + done.stderr
     assert all(one["why"] for one in found["survivors"]), found["survivors"]
     assert done.returncode == 0
+
+
+def test_a_folder_that_goes_away_is_seen_by_the_last_control(tmp_path, monkeypatch):
+    """Of every mutant that is left such a run would count something that it is not."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    mutation = _load("mutation")
+    assert mutation.not_surviving(["rewards/correctness.py"], 1) == ""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    told = mutation.not_surviving(["rewards/correctness.py"], 1)
+    assert told.startswith("rewards/correctness.py, unchanged, is ")
